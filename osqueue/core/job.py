@@ -1,0 +1,105 @@
+"""A job as it is stored, and the table of what may become of it.
+
+Rules of this file: the table `STATUS_CHANGES` is complete; `change_status` is the only place that sets a
+job's status. Which change a request asks for is decided in `queue_state.py`.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from osqueue.core.retry_policy import RetryPolicy
+
+__all__ = ["STATUSES", "STATUS_CHANGES", "Job", "JobError", "JobStatus", "change_status"]
+
+JobStatus = Literal["scheduled", "unclaimed", "in_progress", "completed", "dead"]
+STATUSES: tuple[JobStatus, ...] = ("scheduled", "unclaimed", "in_progress", "completed", "dead")
+
+STATUS_CHANGES: dict[tuple[JobStatus, JobStatus], str] = {
+    ("scheduled", "unclaimed"): "its time came, or retryJob",
+    ("unclaimed", "in_progress"): "claimed",
+    ("in_progress", "completed"): "completed, its result kept",
+    ("in_progress", "unclaimed"): "failed or expired with attempts left, or given back",
+    ("in_progress", "scheduled"): "failed with a wait before its retry, or snoozed",
+    ("in_progress", "dead"): "failed or expired past its attempts, or failed for good",
+    ("dead", "unclaimed"): "redriven, or retryJob",
+}
+"""Every legal change of status and what causes it. A job starts as scheduled or unclaimed, and leaves the
+queue by completing (nothing kept), by cancelJob, by deleteJob, or when its kept result has expired."""
+
+
+class JobError(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """Why one attempt failed."""
+
+    type: str
+    """The error's class, for grouping."""
+    message: str
+    traceback: str = ""
+    attempt: int = 0
+    at: int = 0
+    """When it was reported, ms since the epoch."""
+
+
+def _three() -> int:
+    return 3
+
+
+class Job(msgspec.Struct, rename="camel", omit_defaults=True, forbid_unknown_fields=True):
+    """One job of the queue, in the form of the document: absent fields have their defaults.
+
+    The fields that readers of such documents know from before are always written (a default_factory keeps
+    msgspec from omitting them). Unknown fields are kept by `document.py`, beside the job.
+    """
+
+    id: str
+    status: JobStatus
+    type: str = msgspec.field(default_factory=str)
+    payload: msgspec.Raw = msgspec.field(default_factory=lambda: msgspec.Raw(b"null"))
+    """Encoded as JSON, without a raw newline."""
+    created_at: int = msgspec.field(default_factory=int)
+    """Ms since the epoch."""
+    attempts: int = msgspec.field(default_factory=int)
+    """Attempts started; it only grows, and is the number that fences stale workers."""
+    max_attempts: int = msgspec.field(default_factory=_three)
+    order: int = 0
+    """Submission order, unique; with the priority it decides who is next."""
+    priority: int = 0
+    """-100 to 100, higher first."""
+    run_at: int = 0
+    """When a scheduled job becomes claimable, ms since the epoch."""
+    unique_key: str = ""
+    result_ttl_ms: int = 0
+    """How long the completed job is kept; 0: not at all."""
+    retry: RetryPolicy | None = None
+    """Overrides the queue's policy."""
+    worker_id: str = ""
+    claim_id: str = ""
+    lease_ms: int = 0
+    heartbeat: int = 0
+    """When the worker was last heard of, ms since the epoch, as of the write that holds it."""
+    cancel_requested: bool = False
+    errors: list[JobError] = []
+    """Newest last."""
+    result: msgspec.Raw | None = None
+    """Encoded as JSON; only of completed jobs that are kept."""
+    ended_at: int = 0
+    """When it was completed or died, ms since the epoch."""
+
+    @property
+    def is_held(self) -> bool:
+        """Whether a worker holds it."""
+        return self.status == "in_progress"
+
+
+def change_status(job: Job, status: JobStatus) -> None:
+    """Set the status of a job; an illegal change is a bug and asserts."""
+    assert (job.status, status) in STATUS_CHANGES, f"{job.id}: {job.status} to {status} is no change"
+    job.status = status
+    if status != "in_progress":
+        job.worker_id = job.claim_id = ""
+        job.lease_ms = job.heartbeat = 0
+        job.cancel_requested = False
+    if status != "scheduled":
+        job.run_at = 0

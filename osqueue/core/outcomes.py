@@ -1,0 +1,183 @@
+"""What became of a mutation or query. A refusal is an error of `errors.py` in the same place."""
+
+from __future__ import annotations
+
+import msgspec
+
+from osqueue.core.errors import QueueError
+from osqueue.core.job import Job, JobStatus
+
+__all__ = [
+    "ClaimedJob",
+    "ClientClosed",
+    "DeadRedriven",
+    "DocumentRead",
+    "JobCancelled",
+    "JobDeleted",
+    "JobFailed",
+    "JobRead",
+    "JobRetried",
+    "JobSnoozed",
+    "JobsClaimed",
+    "JobsCompleted",
+    "JobsExtended",
+    "JobsListed",
+    "JobsSubmitted",
+    "Outcome",
+    "QueuePaused",
+    "QueueResumed",
+    "QueueStats",
+]
+
+
+class JobsSubmitted(msgspec.Struct, frozen=True):
+    """The jobs are in the queue."""
+
+    job_ids: list[str]
+    """In the order of the request; of a duplicate the id that is queued already."""
+    duplicates: list[int] = []
+    """Indexes of jobs that were not enqueued: their id or unique key is queued already."""
+
+
+class ClaimedJob(msgspec.Struct, frozen=True):
+    """One job handed to a worker."""
+
+    job_id: str
+    type: str
+    payload: msgspec.Raw
+    """Encoded as JSON."""
+    attempt: int
+    max_attempts: int
+    created_at: int
+    lease_ms: int
+
+
+class JobsClaimed(msgspec.Struct, frozen=True):
+    """The jobs that the worker now holds; empty when there was nothing for it."""
+
+    jobs: list[ClaimedJob]
+
+
+class JobsExtended(msgspec.Struct, frozen=True):
+    """What a heartbeat (or a give-back) found, as job ids in the order of the request."""
+
+    held: list[str]
+    lost: list[str]
+    cancel_requested: list[str]
+    """Held ones that should stop."""
+
+
+class JobsCompleted(msgspec.Struct, frozen=True):
+    """Which completions counted, as job ids in the order of the request."""
+
+    completed: list[str]
+    lost: list[str]
+    claimed: JobsClaimed | None = None
+
+
+class JobFailed(msgspec.Struct, frozen=True):
+    """What became of a failed job."""
+
+    status: JobStatus
+    run_at: int
+    """When it is claimable again, ms since the epoch; 0 for a dead one."""
+
+
+class JobSnoozed(msgspec.Struct, frozen=True):
+    """The job waits again."""
+
+    run_at: int
+
+
+class JobCancelled(msgspec.Struct, frozen=True):
+    """Cancelled: gone, or its worker will be told."""
+
+    is_gone: bool
+
+
+class JobDeleted(msgspec.Struct, frozen=True):
+    """The job is gone."""
+
+
+class JobRetried(msgspec.Struct, frozen=True):
+    """The job is claimable."""
+
+
+class DeadRedriven(msgspec.Struct, frozen=True):
+    """So many dead jobs are claimable again."""
+
+    count: int
+
+
+class QueuePaused(msgspec.Struct, frozen=True):
+    """Claims get nothing."""
+
+
+class QueueResumed(msgspec.Struct, frozen=True):
+    """Claims are served."""
+
+
+class ClientClosed(msgspec.Struct, frozen=True):
+    """The client's entry is gone."""
+
+
+class QueueStats(msgspec.Struct, frozen=True):
+    """Counts of the committed state."""
+
+    total: int
+    scheduled: int
+    unclaimed: int
+    in_progress: int
+    completed: int
+    dead: int
+    completed_total: int
+    """Completions since the queue was created."""
+    paused: bool
+    paused_types: list[str]
+    oldest_unclaimed_at: int
+    """When the oldest waiting job was created, ms since the epoch; 0: none waits."""
+    epoch: int
+    commit_id: str
+
+
+class JobRead(msgspec.Struct, frozen=True):
+    """One job, a copy."""
+
+    job: Job
+
+
+class JobsListed(msgspec.Struct, frozen=True):
+    """A page of jobs in order of submission, copies."""
+
+    jobs: list[Job]
+    stats: QueueStats
+    next_after_order: int | None
+    """The cursor of the next page; None: this was the last."""
+
+
+class DocumentRead(msgspec.Struct, frozen=True):
+    """The document as committed."""
+
+    chunks: list[bytes]
+
+
+Outcome = (
+    JobsSubmitted
+    | JobsClaimed
+    | JobsExtended
+    | JobsCompleted
+    | JobFailed
+    | JobSnoozed
+    | JobCancelled
+    | JobDeleted
+    | JobRetried
+    | DeadRedriven
+    | QueuePaused
+    | QueueResumed
+    | ClientClosed
+    | QueueStats
+    | JobRead
+    | JobsListed
+    | DocumentRead
+    | QueueError
+)
