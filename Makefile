@@ -1,0 +1,76 @@
+# Everything a developer does, from a clean clone. `make help` lists it.
+# `run` and `test` set themselves up: the first time takes a minute, later times nothing.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+ARGS ?=
+
+PYTHON_VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
+# quart and quart-trio exist in two pairs, one up to Python 3.12 and one from 3.13 on.
+ifneq ($(filter 3.11 3.12,$(PYTHON_VERSION)),)
+CONSTRAINTS := constraints/python-3.11.txt
+else
+CONSTRAINTS := constraints/python-3.13.txt
+endif
+# Its name carries the version, so that another PYTHON rebuilds the environment.
+STAMP := $(VENV)/installed-$(PYTHON_VERSION)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test lint format types bench check clean
+
+help: ## list what there is to do
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/\1|\2/' | \
+		while IFS='|' read -r name text; do printf '  make %-8s %s\n' "$$name" "$$text"; done
+	@echo
+	@echo '  PYTHON=python3.13 chooses the interpreter (3.11 or newer);'
+	@echo '  ARGS="..." is passed on, as in: make test ARGS="tests/core -x"'
+
+setup: $(STAMP) ## create the environment (done by every other target too)
+
+run: $(STAMP) ## start a broker on the file store at 127.0.0.1:8080 (BROKER_PORT=... and the like override)
+	@exec $(BIN)/python -m osqueue.server $(ARGS)
+
+test: $(STAMP) ## run all tests
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: $(STAMP) ## check style and formatting
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+format: $(STAMP) ## repair what `make lint` can repair by itself
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+types: $(STAMP) ## check the types, strictly
+	@$(BIN)/pyright
+
+bench: $(STAMP) ## run every benchmark (the files in benchmarks/ that can be run)
+	@set -e; scripts=$$(grep -l '^if __name__ == "__main__":' benchmarks/*.py); \
+		for script in $$scripts; do echo "== $$script"; $(BIN)/python "$$script" $(ARGS); done
+
+check: ## everything that must pass before a commit: lint, types, test
+	@$(MAKE) --no-print-directory lint
+	@$(MAKE) --no-print-directory types
+	@$(MAKE) --no-print-directory test
+
+clean: ## remove the environment and all caches (never the data in osqueue-data)
+	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .hypothesis .coverage htmlcov
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(STAMP): pyproject.toml $(CONSTRAINTS)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+		echo 'osqueue needs Python 3.11 or newer as "$(PYTHON)"; found: $(or $(PYTHON_VERSION),none).' >&2; \
+		echo 'Install it (Debian, Ubuntu: apt-get install python3 python3-venv),' >&2; \
+		echo 'or name another one: make PYTHON=/path/to/python3.12 ...' >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+		echo '"$(PYTHON)" lacks the venv module (Debian, Ubuntu: apt-get install python3-venv).' >&2; exit 1; }
+	@# An environment of another version, or one whose interpreter is gone, is made anew.
+	@test "$$($(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)" = '$(PYTHON_VERSION)' \
+		|| $(PYTHON) -m venv --clear $(VENV)
+	@rm -f $(VENV)/installed-*
+	@echo 'Installing osqueue and its tools into $(VENV), pinned by $(CONSTRAINTS) ...'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint $(CONSTRAINTS) hatchling editables
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint $(CONSTRAINTS) \
+		--no-build-isolation --editable '.[dev]'
+	@touch $@
