@@ -57,6 +57,8 @@ __all__ = [
     "VersionConflict",
     "WriteOutcomeUnknown",
     "check_key",
+    "missing_object",
+    "refusal_of_condition",
 ]
 
 KEY_BYTES_MAX = 1024
@@ -266,8 +268,42 @@ def check_key(key: str) -> None:
                 "a key must be made of plain names joined by single slashes; "
                 f"check the prefix of the store: {key!r}"
             )
-    if len(key.encode("utf-8", "surrogatepass")) > KEY_BYTES_MAX:
+    try:
+        encoded = key.encode()
+    except UnicodeEncodeError as error:
+        raise StoreMisconfigured(f"a key must be valid Unicode: {key!r}") from error
+    if len(encoded) > KEY_BYTES_MAX:
         raise StoreMisconfigured(
             f"a key must not be longer than {KEY_BYTES_MAX} bytes; "
             f"shorten the prefix of the store: {key[:80]!r}..."
         )
+
+
+def refusal_of_condition(
+    key: str, condition: Condition, *, found: Version | None
+) -> VersionConflict | ObjectMissing | None:
+    """Judge `condition` against what is stored: for adapters that compare by themselves.
+
+    Args:
+        found: the version of the object now, None where nothing is stored.
+
+    Returns: the error to raise, None where the put may be applied.
+    """
+    if isinstance(condition, Absent):
+        if found is None:
+            return None
+        return VersionConflict(f"an object exists already; load it and decide again: {key}")
+    if found is None:
+        return missing_object(key)
+    if found == condition.version:
+        return None
+    return VersionConflict(
+        f"another put came first and changed the object; load it and decide again: {key}"
+    )
+
+
+def missing_object(key: str) -> ObjectMissing:
+    """Make the error that says that nothing is stored under `key`."""
+    return ObjectMissing(
+        f"nothing is stored under the key; create it, or find out who removed it: {key}"
+    )
