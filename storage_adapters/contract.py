@@ -13,7 +13,8 @@ The promises, for one key:
 - A read that starts after a put has ended sees that put, or a later one.
 - A version is opaque. Two of them are compared for equality, never ordered. The version of a key
   changes with each put and never comes back, not even with the same bytes (A, B, A), and not
-  after a delete.
+  after a delete. A bucket may name a version after the bytes alone (S3 does) and then keeps this
+  only for bodies that differ: whoever relies on it puts a unique id into each body.
 - One call is one attempt. An adapter classifies what happened and never retries: whether the same
   bytes may be sent again is decided by the caller, in one place.
 - When an adapter cannot tell whether a write was applied, it says `WriteOutcomeUnknown`. The other

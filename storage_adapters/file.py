@@ -19,8 +19,9 @@ What a version is. The modification time of the file, its status change time and
   set before the rename and lives in the inode, so it changes in the same instant as the bytes.
 - It shows an edit by hand, because the kernel sets the modification time of a file that is written
   in place, and the status change time of whatever is written, moved here or restored with its old
-  times. Changing mode, owner or links shows as an edit too. That is the safe direction: it costs
-  the writer a conflict, never an update.
+  times. (An edit that also restores the old times within the same tick of the kernel's clock as
+  the put, a few milliseconds, is the only one that could hide.) Changing mode, owner or links
+  shows as an edit too. That is the safe direction: it costs the writer a conflict, never an update.
 """
 
 import contextlib
@@ -311,12 +312,12 @@ class FileStore:
         with open(file, "wb", closefd=False) as stream:
             stream.writelines(chunks)
         os.utime(file, ns=(stamp_ns, stamp_ns))
+        self._disk_calls.fsync(file)
         if os.fstat(file).st_mtime_ns != stamp_ns:
             raise StoreMisconfigured(
                 "the file system does not keep times to the nanosecond, so versions could repeat; "
                 f"choose a directory on another one: {self._directory}"
             )
-        self._disk_calls.fsync(file)
 
     def _rename(self, next_path: Path, path: Path, *, key: str) -> None:
         try:
