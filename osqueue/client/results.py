@@ -1,0 +1,233 @@
+"""What the client's methods give back. The wire's camelCase names become Python's here.
+
+Fields that a newer broker adds are ignored; absent ones have their defaults.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Generic, TypeVar, cast
+
+import msgspec
+
+from osqueue.client.values import decode_value
+from osqueue.core.job import JobStatus
+
+__all__ = [
+    "ClaimedJob",
+    "Completions",
+    "Failure",
+    "Heartbeats",
+    "JobDetails",
+    "JobFailure",
+    "JobPage",
+    "Stats",
+    "StorageStats",
+    "Submitted",
+    "SubmittedJobs",
+]
+
+PayloadT = TypeVar("PayloadT")
+_NULL = msgspec.Raw(b"\xc0")
+
+
+class Submitted(msgspec.Struct, frozen=True, rename="camel"):
+    """One job is in the queue, durably."""
+
+    job_id: str
+    """Of a duplicate the id that is queued already."""
+    duplicate: bool = False
+    """Nothing was enqueued: the job id or the unique key is queued already."""
+
+
+class SubmittedJobs(msgspec.Struct, frozen=True, rename="camel"):
+    """Jobs are in the queue, durably."""
+
+    job_ids: list[str]
+    """In the order of the call; of a duplicate the id that is queued already."""
+    duplicates: list[int] = []
+    """Indexes of the jobs that were not enqueued, being queued already."""
+
+
+class WireClaimedJob(msgspec.Struct, frozen=True, rename="camel"):
+    """A claimed job as the broker sends it."""
+
+    job_id: str
+    attempt: int
+    type: str = ""
+    payload: msgspec.Raw = _NULL
+    max_attempts: int = 1
+    created_at: int = 0
+    lease_ms: int = 0
+
+
+class ClaimedJob(Generic[PayloadT]):
+    """One job that a worker now holds: (job id, attempt, worker id) is its lease."""
+
+    __slots__ = ("_payload_type", "_wire", "worker_id")
+
+    def __init__(
+        self, wire: WireClaimedJob, worker_id: str, payload_type: type[PayloadT] | None
+    ) -> None:
+        self._wire = wire
+        self._payload_type = payload_type
+        self.worker_id = worker_id
+
+    def __repr__(self) -> str:
+        return f"<ClaimedJob {self.job_id} {self.type!r} attempt {self.attempt}>"
+
+    @property
+    def job_id(self) -> str:
+        """The job's id."""
+        return self._wire.job_id
+
+    @property
+    def type(self) -> str:
+        """The job's type; empty where it was submitted without one."""
+        return self._wire.type
+
+    @property
+    def attempt(self) -> int:
+        """This attempt's number, from 1; it fences stale workers."""
+        return self._wire.attempt
+
+    @property
+    def max_attempts(self) -> int:
+        """The last attempt's number; a failure of that one makes the job a dead letter."""
+        return self._wire.max_attempts
+
+    @property
+    def created_at(self) -> int:
+        """When the job was submitted, ms since the epoch."""
+        return self._wire.created_at
+
+    @property
+    def lease_ms(self) -> int:
+        """How long the lease lasts from each heartbeat; may be more than was asked for."""
+        return self._wire.lease_ms
+
+    @property
+    def payload(self) -> PayloadT:
+        """The payload, decoded at each access, as the `payload_type` of the claim.
+
+        Raises:
+            msgspec.ValidationError: the payload does not fit the type.
+        """
+        return cast("PayloadT", decode_value(self._wire.payload, self._payload_type))
+
+    def payload_as(self, payload_type: type[Any]) -> Any:  # noqa: ANN401
+        """The payload as another type.
+
+        Raises:
+            msgspec.ValidationError: the payload does not fit the type.
+        """
+        return decode_value(self._wire.payload, payload_type)
+
+
+class Heartbeats(msgspec.Struct, frozen=True, rename="camel"):
+    """What became of the leases, as job ids in the order of the call."""
+
+    held: list[str] = []
+    lost: list[str] = []
+    cancel_requested: list[str] = []
+    """Held ones whose handlers should stop."""
+
+
+class Completions(msgspec.Struct, frozen=True):
+    """Which completions counted, as job ids in the order of the call."""
+
+    completed: list[str]
+    lost: list[str]
+    """Their leases had been lost: another attempt counts, nothing of these was applied."""
+    jobs: list[ClaimedJob[Any]]
+    """Claimed in the same write, where the call asked for it."""
+
+
+class Failure(msgspec.Struct, frozen=True, rename="camel"):
+    """What became of a failed attempt's job."""
+
+    status: JobStatus
+    """`dead` after its last attempt, otherwise `scheduled` or `unclaimed`."""
+    run_at: int = 0
+    """When it is claimable again, ms since the epoch; 0 for a dead one."""
+
+
+class JobFailure(msgspec.Struct, frozen=True, rename="camel"):
+    """Why one attempt failed."""
+
+    type: str = ""
+    message: str = ""
+    traceback: str = ""
+    attempt: int = 0
+    at: int = 0
+    """When it was reported, ms since the epoch."""
+
+
+class JobDetails(msgspec.Struct, frozen=True, rename="camel"):
+    """One job as it stands in the queue."""
+
+    id: str
+    status: JobStatus
+    type: str = ""
+    payload: Any = None
+    created_at: int = 0
+    """Ms since the epoch, as every `_at` here."""
+    attempts: int = 0
+    max_attempts: int = 0
+    priority: int = 0
+    run_at: int = 0
+    """When a scheduled job becomes claimable; 0 for the others."""
+    unique_key: str = ""
+    result_ttl_ms: int = 0
+    worker_id: str = ""
+    heartbeat: int = 0
+    """When its worker was last heard of, as of the last write."""
+    lease_ms: int = 0
+    cancel_requested: bool = False
+    errors: list[JobFailure] = []
+    """The newest last."""
+    result: Any = None
+    """Only of a completed job that is kept."""
+    ended_at: int = 0
+
+
+class JobPage(msgspec.Struct, frozen=True, rename="camel"):
+    """Some jobs in the order of submission, and the counts of the whole queue."""
+
+    jobs: list[JobDetails]
+    total: int = 0
+    unclaimed: int = 0
+    in_progress: int = 0
+    completed_total: int = 0
+    broker_address: str = ""
+    cursor: str = ""
+    """Pass it to the next call; empty: this was the last page."""
+
+
+class StorageStats(msgspec.Struct, frozen=True, rename="camel"):
+    """The broker's traffic with its store since it started."""
+
+    reads: int = 0
+    writes: int = 0
+    bytes_read: int = 0
+    bytes_written: int = 0
+
+
+class Stats(msgspec.Struct, frozen=True, rename="camel"):
+    """Counts of the committed queue."""
+
+    total: int = 0
+    unclaimed: int = 0
+    in_progress: int = 0
+    completed_total: int = 0
+    """Completions since the queue was created."""
+    scheduled: int = 0
+    completed: int = 0
+    """Completed jobs that are kept for their results."""
+    dead: int = 0
+    paused: bool = False
+    paused_types: list[str] = []
+    oldest_unclaimed_at: int = 0
+    broker_address: str = ""
+    epoch: int = 0
+    commit_id: str = ""
+    storage: StorageStats = StorageStats()
