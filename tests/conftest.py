@@ -5,8 +5,6 @@ import zlib
 
 import pytest
 
-__all__: list[str] = []
-
 
 @pytest.fixture
 def seeded_random(request: pytest.FixtureRequest) -> random.Random:
