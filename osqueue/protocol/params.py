@@ -1,0 +1,251 @@
+"""The params of every method.
+
+Fields are camelCase on the wire. An absent field has the default given here, and null means absent.
+Types are checked by decoding; bounds (lengths, ranges, characters) by the server. A payload or
+result is a `msgspec.Raw` in the encoding of its message; `payloads.py` makes of it what is stored.
+"""
+
+from __future__ import annotations
+
+import msgspec
+from msgspec import Raw
+
+from osqueue.core.job import JobStatus
+from osqueue.core.retry_policy import RetryPolicy
+
+__all__ = [
+    "ABSENT",
+    "ClaimJobParams",
+    "ClaimJobsParams",
+    "CompleteJobParams",
+    "CompleteJobsParams",
+    "CompletionParams",
+    "ErrorParams",
+    "EventName",
+    "FailJobParams",
+    "FollowingClaimParams",
+    "GetJobParams",
+    "HeartbeatJobsParams",
+    "HeartbeatParams",
+    "HelloParams",
+    "JobParams",
+    "LeaseParams",
+    "ListJobsParams",
+    "NewJobParams",
+    "Params",
+    "PauseQueueParams",
+    "QueueParams",
+    "RedriveDeadParams",
+    "SnoozeJobParams",
+    "SubmitJobParams",
+    "SubmitJobsParams",
+    "SubscribeParams",
+    "WorkerJobParams",
+]
+
+ABSENT = Raw(b"")
+"""Stands for a payload, result or params that the message does not have."""
+EventName = str
+"""`stats`, `jobs`, `commit` or `leader`."""
+
+
+class Params(msgspec.Struct, rename="camel", omit_defaults=True):
+    """The base of all params; by itself: none. Fields that are not known are ignored."""
+
+
+class QueueParams(Params, kw_only=True):
+    """The base of params that touch a queue."""
+
+    queue: str | None = None
+    """Its name; absent: `queue`, the only one there is so far."""
+
+
+class JobParams(QueueParams, kw_only=True):
+    """Params that name one job: cancelJob, deleteJob, retryJob."""
+
+    job_id: str
+
+
+class WorkerJobParams(JobParams, kw_only=True):
+    """Params that name one job that a worker holds."""
+
+    worker_id: str
+    attempt: int | None = None
+    """Which attempt; absent: whichever the worker holds, as clients did that know no attempts."""
+
+
+class NewJobParams(Params, kw_only=True):
+    """A job to be submitted."""
+
+    payload: Raw = ABSENT
+    """Any JSON value; absent: null."""
+    type: str | None = None
+    max_attempts: int | None = None
+    """1 to 1,000; absent: the broker's setting."""
+    job_id: str | None = None
+    """Absent: the broker makes one, but then a repeat is a second job."""
+    run_at: int | None = None
+    """Ms since the epoch; only one of run_at and delay_ms."""
+    delay_ms: int | None = None
+    priority: int | None = None
+    """-100 to 100, higher first; absent: 0."""
+    unique_key: str | None = None
+    """While a job with this key waits or runs, a submit of it is a duplicate of that job."""
+    result_ttl_ms: int | None = None
+    """How long the completed job is kept with its result; absent or 0: not at all."""
+    retry: RetryPolicy | None = None
+    """Overrides the policy of the queue."""
+
+
+class SubmitJobParams(NewJobParams, kw_only=True):
+    """One job."""
+
+    queue: str | None = None
+
+
+class SubmitJobsParams(QueueParams, kw_only=True):
+    """Jobs, all or none."""
+
+    jobs: list[NewJobParams]
+
+
+class ClaimJobParams(QueueParams, kw_only=True):
+    """Take one job."""
+
+    worker_id: str
+    types: list[str] | None = None
+    """Absent or empty: all."""
+
+
+class FollowingClaimParams(ClaimJobParams, kw_only=True):
+    """Take jobs; what completeJobs may carry."""
+
+    limit: int = 1
+    """1 to 1,000."""
+    lease_ms: int | None = None
+    """1,000 to 86,400,000; absent: the broker's setting. Raised to what the broker can keep."""
+    claim_id: str | None = None
+    """A repeat with the same worker id and claim id gets the jobs that are still held."""
+
+
+class ClaimJobsParams(FollowingClaimParams, kw_only=True):
+    """Take jobs, or wait for some."""
+
+    wait_ms: int = 0
+    """0 to 60,000: how long a claim that finds nothing waits."""
+
+
+class LeaseParams(Params, kw_only=True):
+    """One job that a worker holds."""
+
+    job_id: str
+    attempt: int | None = None
+
+
+class HeartbeatParams(WorkerJobParams, kw_only=True):
+    """Extend one lease."""
+
+
+class HeartbeatJobsParams(QueueParams, kw_only=True):
+    """Extend leases."""
+
+    worker_id: str
+    jobs: list[LeaseParams]
+
+
+class CompleteJobParams(WorkerJobParams, kw_only=True):
+    """One job is done."""
+
+    result: Raw = ABSENT
+    """Any JSON value, kept where the job asked for that."""
+
+
+class CompletionParams(LeaseParams, kw_only=True):
+    """One job done, and what follows from it."""
+
+    result: Raw = ABSENT
+    submit: list[NewJobParams] | None = None
+    """Enqueued in the same write as the completion, or not at all."""
+
+
+class CompleteJobsParams(QueueParams, kw_only=True):
+    """Jobs are done, and the worker wants the next ones."""
+
+    worker_id: str
+    jobs: list[CompletionParams]
+    claim: FollowingClaimParams | None = None
+
+
+class ErrorParams(Params, kw_only=True):
+    """Why an attempt failed."""
+
+    type: str
+    """The error's class."""
+    message: str
+    traceback: str | None = None
+
+
+class FailJobParams(WorkerJobParams, kw_only=True):
+    """An attempt failed."""
+
+    error: ErrorParams
+    retry_in_ms: int | None = None
+    """Absent: by the job's retry policy."""
+    final: bool = False
+    """No further attempt: to the dead letters."""
+
+
+class SnoozeJobParams(WorkerJobParams, kw_only=True):
+    """Give a held job back for later."""
+
+    delay_ms: int
+    """1,000 or more."""
+
+
+class RedriveDeadParams(QueueParams, kw_only=True):
+    """Dead jobs become claimable again, oldest first."""
+
+    type: str | None = None
+    """Absent: of all types."""
+    limit: int | None = None
+    """Absent: all."""
+
+
+class GetJobParams(JobParams, kw_only=True):
+    """Look at one job."""
+
+    wait_ms: int = 0
+    """Not served yet: until it has ended."""
+
+
+class ListJobsParams(QueueParams, kw_only=True):
+    """A page of jobs, in order of submission."""
+
+    status: JobStatus | None = None
+    type: str | None = None
+    limit: int | None = None
+    """1 to 1,000, and absent 1,000."""
+    cursor: str | None = None
+    """From the reply before; stable when jobs come and go."""
+
+
+class PauseQueueParams(QueueParams, kw_only=True):
+    """Pause or resume, of one type or of all."""
+
+    type: str | None = None
+
+
+class SubscribeParams(QueueParams, kw_only=True):
+    """Events that the connection wants."""
+
+    events: list[EventName]
+
+
+class HelloParams(Params, kw_only=True):
+    """Who is there."""
+
+    client_id: str | None = None
+    """Random, new for each client object; what `sequence` counts under."""
+    token: str | None = None
+    protocol: int | None = None
+    """Absent: version 1."""

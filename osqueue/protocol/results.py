@@ -1,0 +1,297 @@
+"""The results of every method, what they are made of, and the data of events.
+
+Fields are camelCase on the wire; a field with a default is left out where it has it. Payloads and
+results of jobs are `msgspec.Raw` in the encoding of the reply.
+"""
+
+from __future__ import annotations
+
+import msgspec
+from msgspec import UNSET, Raw, UnsetType
+
+from osqueue.core.job import JobStatus
+from osqueue.core.retry_policy import RetryPolicy
+
+__all__ = [
+    "CancelJobResult",
+    "ClaimJobResult",
+    "ClaimJobsResult",
+    "ClaimedJobView",
+    "CommitEvent",
+    "CompleteJobsResult",
+    "EmptyResult",
+    "FailJobResult",
+    "HeartbeatJobsResult",
+    "HeartbeatResult",
+    "HelloResult",
+    "JobChangeView",
+    "JobErrorView",
+    "JobView",
+    "LeaderEvent",
+    "ListJobsResult",
+    "ListedJobView",
+    "RedriveDeadResult",
+    "Result",
+    "SnoozeJobResult",
+    "StatsResult",
+    "StorageCounts",
+    "SubmitJobResult",
+    "SubmitJobsResult",
+    "ThrottleStatsResult",
+]
+
+
+class Result(msgspec.Struct, rename="camel", omit_defaults=True):
+    """The base of all results."""
+
+
+class EmptyResult(Result):
+    """Nothing to say but ok."""
+
+
+class SubmitJobResult(Result):
+    """The job is in the queue."""
+
+    job_id: str
+    duplicate: bool = False
+    """Its unique key or job id was queued already; job_id is the one that is."""
+
+
+class SubmitJobsResult(Result):
+    """The jobs are in the queue."""
+
+    job_ids: list[str]
+    """In the order of the request."""
+    duplicates: list[int]
+    """Indexes of the jobs that were queued already."""
+
+
+class ClaimJobResult(Result):
+    """The job taken, or nothing: then every field is absent."""
+
+    job_id: str | UnsetType = UNSET
+    type: str | UnsetType = UNSET
+    payload: Raw | UnsetType = UNSET
+    attempt: int | UnsetType = UNSET
+    max_attempts: int | UnsetType = UNSET
+    created_at: int | UnsetType = UNSET
+    lease_ms: int | UnsetType = UNSET
+
+
+class ClaimedJobView(Result):
+    """A job that a worker now holds."""
+
+    job_id: str
+    type: str
+    """Empty where the job has none."""
+    payload: Raw
+    attempt: int
+    """Names the lease in heartbeats and settlements."""
+    max_attempts: int
+    created_at: int
+    """Ms since the epoch."""
+    lease_ms: int
+    """How long the job is held without a heartbeat."""
+
+
+class ClaimJobsResult(Result):
+    """The jobs taken; empty when there was nothing."""
+
+    jobs: list[ClaimedJobView]
+
+
+class HeartbeatResult(Result):
+    """The lease is extended."""
+
+    cancel_requested: bool = False
+    """The worker is asked to stop the job."""
+
+
+class HeartbeatJobsResult(Result):
+    """Job ids, in the order of the request."""
+
+    held: list[str]
+    lost: list[str]
+    """Not held any more: their handlers should stop, their results will not count."""
+    cancel_requested: list[str]
+    """Held, but the worker is asked to stop them."""
+
+
+class CompleteJobsResult(Result):
+    """Job ids, in the order of the request, and the jobs claimed."""
+
+    completed: list[str]
+    lost: list[str]
+    jobs: list[ClaimedJobView] | UnsetType = UNSET
+    """Only where the request had a claim."""
+
+
+class FailJobResult(Result):
+    """What became of the job."""
+
+    status: JobStatus
+    """`scheduled`, `unclaimed` or `dead`."""
+    run_at: int = 0
+    """When it is claimable again, ms since the epoch; absent for a dead one."""
+
+
+class SnoozeJobResult(Result):
+    """The job waits again."""
+
+    run_at: int
+
+
+class CancelJobResult(Result):
+    """Whether the job is gone, or its worker will be told."""
+
+    status: str
+    """`gone` or `cancelRequested`."""
+
+
+class RedriveDeadResult(Result):
+    """How many."""
+
+    count: int
+
+
+class JobErrorView(Result):
+    """Why one attempt failed."""
+
+    type: str
+    message: str
+    traceback: str = ""
+    attempt: int = 0
+    at: int = 0
+    """Ms since the epoch."""
+
+
+class ListedJobView(Result):
+    """A job as lists show it: without its errors and its result."""
+
+    id: str
+    status: JobStatus
+    payload: Raw
+    type: str
+    """Empty where the job has none."""
+    created_at: int
+    """This and all times: ms since the epoch."""
+    attempts: int
+    """Started so far."""
+    max_attempts: int
+    worker_id: str = ""
+    """Only while it is in progress, as is `heartbeat`."""
+    heartbeat: int = 0
+    run_at: int = 0
+    priority: int = 0
+    unique_key: str = ""
+    cancel_requested: bool = False
+    ended_at: int = 0
+
+
+class JobView(ListedJobView):
+    """A job with everything known about it."""
+
+    lease_ms: int = 0
+    result_ttl_ms: int = 0
+    retry: RetryPolicy | None = None
+    errors: list[JobErrorView] = []
+    """The last few, newest last."""
+    result: Raw | UnsetType = UNSET
+    """Only of a completed job that is kept."""
+
+
+class ListJobsResult(Result):
+    """A page of jobs, and counts of the whole queue."""
+
+    jobs: list[ListedJobView]
+    total: int
+    unclaimed: int
+    in_progress: int
+    completed_total: int
+    """Completions since the queue was created."""
+    broker_address: str
+    cursor: str = ""
+    """Of the next page; absent: this was the last."""
+
+
+class StorageCounts(Result):
+    """What this broker asked of the store since it started."""
+
+    reads: int
+    writes: int
+    bytes_read: int
+    bytes_written: int
+
+
+class StatsResult(Result):
+    """Counts of the committed queue."""
+
+    total: int
+    unclaimed: int
+    in_progress: int
+    completed_total: int
+    broker_address: str
+    scheduled: int
+    completed: int
+    """Completed jobs that are kept for their results."""
+    dead: int
+    paused: bool
+    paused_types: list[str]
+    oldest_unclaimed_at: int
+    """When the oldest waiting job was created, ms since the epoch; 0: none waits."""
+    epoch: int
+    commit_id: str
+    storage: StorageCounts
+
+
+class ThrottleStatsResult(Result):
+    """What the throttle of the store did; only `throttling: false` where there is none."""
+
+    throttling: bool | UnsetType = UNSET
+    total_reads: int | UnsetType = UNSET
+    total_writes: int | UnsetType = UNSET
+    throttled_reads: int | UnsetType = UNSET
+    throttled_writes: int | UnsetType = UNSET
+    total_read_delay_ms: int | UnsetType = UNSET
+    total_write_delay_ms: int | UnsetType = UNSET
+    daily_write_count: int | UnsetType = UNSET
+    daily_budget_exceeded: bool | UnsetType = UNSET
+
+
+class HelloResult(Result):
+    """Who answers."""
+
+    broker_name: str
+    epoch: int
+    broker_address: str
+    """Of the leader as far as this broker knows; empty: unknown."""
+    limits: dict[str, int]
+    """The limits in force, by their names in camelCase."""
+    scopes: list[str]
+    """What the connection may do: `read`, `work`, `submit`, `admin`."""
+
+
+class JobChangeView(Result):
+    """One job that has changed."""
+
+    id: str
+    status: str
+    type: str
+    attempts: int
+    worker_id: str = ""
+
+
+class CommitEvent(Result):
+    """One write has landed."""
+
+    commit_id: str
+    mutations: int
+    bytes: int
+    milliseconds: int
+
+
+class LeaderEvent(Result):
+    """Another broker leads."""
+
+    epoch: int
+    broker_address: str
