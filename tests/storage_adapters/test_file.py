@@ -262,7 +262,7 @@ async def test_put_while_another_process_keeps_the_lock_is_not_applied(tmp_path:
 
 
 async def test_put_cancelled_while_it_waits_for_the_lock_changes_nothing(tmp_path: Path) -> None:
-    store = FileStore(tmp_path, lock_wait_ms=3_600_000)
+    store = FileStore(tmp_path, lock_wait_ms=60_000)
     version = await store.put(KEY, [b"old"], condition=ABSENT)
     with lock_held(tmp_path):
         async with trio.open_nursery() as nursery:

@@ -1,6 +1,7 @@
 """Tests how the file store looks at files: whatever lies there, and whoever edited it by hand."""
 
 import os
+import stat
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from storage_adapters.contract import (
     ObjectMissing,
     StoredObject,
     StoreMisconfigured,
+    StoreUnavailable,
     VersionConflict,
 )
 from storage_adapters.file import FileStore
@@ -51,6 +53,13 @@ async def test_key_of_a_directory_or_below_a_file_is_missing_and_cannot_be_put(
 async def test_named_pipe_in_place_of_an_object_is_missing(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / KEY)
     with pytest.raises(ObjectMissing):
+        await FileStore(tmp_path).read(KEY)
+
+
+async def test_file_that_cannot_be_opened_now_is_unavailable(tmp_path: Path) -> None:
+    # The system refuses to open a socket, for a reason that is none of those that have a class.
+    os.mknod(tmp_path / KEY, stat.S_IFSOCK | 0o600)
+    with pytest.raises(StoreUnavailable, match=KEY):
         await FileStore(tmp_path).read(KEY)
 
 
