@@ -95,7 +95,9 @@ class Job(msgspec.Struct, rename="camel", omit_defaults=True, forbid_unknown_fie
 
 def change_status(job: Job, status: JobStatus) -> None:
     """Set the status of a job; an illegal change is a bug and asserts."""
-    assert (job.status, status) in STATUS_CHANGES, f"{job.id}: {job.status} to {status} is no change"
+    assert (job.status, status) in STATUS_CHANGES, (
+        f"{job.id}: {job.status} to {status} is no change"
+    )
     job.status = status
     if status != "in_progress":
         job.worker_id = job.claim_id = ""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from osqueue.core.retry_policy import RetryPolicy
+
 __all__ = [
     "APPLIED_SEQUENCES_MAX",
     "BLOCK_JOBS",
@@ -18,6 +20,7 @@ __all__ = [
     "SNOOZE_MS_MIN",
     "TEXT_CUT_RATIO",
     "Limits",
+    "QueueRules",
 ]
 
 FORMAT_VERSION = 1
@@ -83,3 +86,14 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Dead letters; beyond, submits are refused until some are redriven or deleted."""
     client_entries_max: int = 10_000
     """Clients whose repeats are recognised at the same time."""
+
+
+class QueueRules(msgspec.Struct, frozen=True, kw_only=True):
+    """What an operator can set about the queue."""
+
+    limits: Limits = Limits()
+    lease_ms: int = 30_000
+    """For claims that name none."""
+    max_attempts: int = 3
+    """What a redriven job gets on top of the attempts that it has had."""
+    retry: RetryPolicy = RetryPolicy()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
 from osqueue.core.errors import QueueError
@@ -78,9 +80,10 @@ class JobsCompleted(msgspec.Struct, frozen=True):
 class JobFailed(msgspec.Struct, frozen=True):
     """What became of a failed job."""
 
-    status: JobStatus
+    status: JobStatus | Literal["gone"]
+    """`gone`: it was to be cancelled."""
     run_at: int
-    """When it is claimable again, ms since the epoch; 0 for a dead one."""
+    """When it is claimable again, ms since the epoch; 0 where it never will be by itself."""
 
 
 class JobSnoozed(msgspec.Struct, frozen=True):
@@ -134,8 +137,8 @@ class QueueStats(msgspec.Struct, frozen=True):
     """Completions since the queue was created."""
     paused: bool
     paused_types: list[str]
-    oldest_unclaimed_at: int
-    """When the oldest waiting job was created, ms since the epoch; 0: none waits."""
+    next_created_at: int
+    """When the job that is next in line was created, ms since the epoch; 0: none waits."""
     epoch: int
     commit_id: str
 

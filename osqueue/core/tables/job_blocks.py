@@ -1,0 +1,121 @@
+"""Jobs in blocks of a few hundred, in order of submission, each encoded once and cached.
+
+A commit that changes one job of 100,000 encodes one block again and joins the rest. A block is one line of
+the document.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
+
+import msgspec
+
+from osqueue.core.job import Job
+from osqueue.core.limits import BLOCK_JOBS
+
+__all__ = ["JobBlocks"]
+
+_encode = msgspec.json.Encoder().encode
+
+
+class _Block:
+    __slots__ = ("encoded", "jobs")
+
+    def __init__(self) -> None:
+        self.jobs: dict[int, Job] = {}
+        self.encoded: bytes | None = None
+
+
+class JobBlocks:
+    """All jobs by order of submission, and their encoded form."""
+
+    def __init__(
+        self, jobs: Iterable[Job] = (), unknown_fields: dict[str, bytes] | None = None
+    ) -> None:
+        """Take jobs over in any order.
+
+        `unknown_fields` has, by job id, what a newer broker wrote beside the known fields, as the inside
+        of a JSON object without braces.
+        """
+        self._unknown_fields = unknown_fields or {}
+        self._blocks: list[_Block] = []
+        self._firsts: list[int] = []
+        self._count = 0
+        self.encoded_blocks_count = 0
+        """Blocks encoded so far: the work that commits cost, counted by tests."""
+        for job in sorted(jobs, key=_order):
+            self.add(job)
+
+    def add(self, job: Job) -> None:
+        """Put a job behind all others; its order is higher than theirs."""
+        if not self._blocks or len(self._blocks[-1].jobs) >= BLOCK_JOBS:
+            self._blocks.append(_Block())
+            self._firsts.append(job.order)
+        block = self._blocks[-1]
+        assert not block.jobs or next(reversed(block.jobs)) < job.order, "orders only grow"
+        block.jobs[job.order] = job
+        block.encoded = None
+        self._count += 1
+
+    def touch(self, job: Job) -> None:
+        """The job has changed: its block must be encoded again."""
+        self._block_of(job).encoded = None
+
+    def remove(self, job: Job) -> None:
+        """Take a job out."""
+        block = self._block_of(job)
+        del block.jobs[job.order]
+        block.encoded = None
+        self._count -= 1
+        self._unknown_fields.pop(job.id, None)
+
+    def after(self, order: int) -> Iterator[Job]:
+        """Jobs submitted after the given order, in order. The table must not change meanwhile."""
+        start = max(bisect_right(self._firsts, order) - 1, 0)
+        for block in self._blocks[start:]:
+            for job_order, job in block.jobs.items():
+                if job_order > order:
+                    yield job
+
+    def encode(self) -> list[bytes]:
+        """The jobs as pieces that, joined, are the inside of a JSON array: a block a line."""
+        if len(self._blocks) > 16 + 4 * (self._count // BLOCK_JOBS + 1):
+            self._regroup()
+        pieces: list[bytes] = []
+        for block in self._blocks:
+            if not block.jobs:
+                continue
+            if block.encoded is None:
+                block.encoded = self._encode_block(block)
+                self.encoded_blocks_count += 1
+            pieces.append(block.encoded)
+            pieces.append(b",\n")
+        if pieces:
+            pieces.pop()
+        return pieces
+
+    def _block_of(self, job: Job) -> _Block:
+        return self._blocks[bisect_right(self._firsts, job.order) - 1]
+
+    def _encode_block(self, block: _Block) -> bytes:
+        jobs = list(block.jobs.values())
+        if self._unknown_fields and any(job.id in self._unknown_fields for job in jobs):
+            return b",".join([self._encode_job(job) for job in jobs])
+        return _encode(jobs)[1:-1]
+
+    def _encode_job(self, job: Job) -> bytes:
+        unknown = self._unknown_fields.get(job.id)
+        encoded = _encode(job)
+        return encoded if unknown is None else b"%b,%b}" % (encoded[:-1], unknown)
+
+    def _regroup(self) -> None:
+        """Merge blocks that removals have thinned out, so that joining stays cheap."""
+        jobs = [job for block in self._blocks for job in block.jobs.values()]
+        self._blocks, self._firsts, self._count = [], [], 0
+        for job in jobs:
+            self.add(job)
+
+
+def _order(job: Job) -> int:
+    return job.order
