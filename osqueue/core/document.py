@@ -1,8 +1,9 @@
-"""The stored form: one JSON object, a header line first, then tables, then a few hundred jobs a line.
+"""The stored form: one JSON object: a header line, then tables, then a few hundred jobs a line.
 
-Line 1 holds the header's scalars, so that the first kilobytes are enough for discovery. Loading does not
-depend on the line breaks: a document that was reformatted by hand still loads. Unknown fields in the
-header, in tables and in jobs survive being loaded and written again; a newer format is refused.
+Line 1 holds the header's scalars, so that the first kilobytes are enough for discovery. Loading
+does not depend on the line breaks: a document that was reformatted by hand still loads. Unknown
+fields in the header, in tables and in jobs survive being loaded and written again; a newer format
+is refused.
 """
 
 from __future__ import annotations
@@ -142,7 +143,8 @@ def load_document(data: bytes, rules: QueueRules, random: random_module.Random) 
     """Read a whole document.
 
     Raises:
-        StoredDataInvalid: it is unreadable, or of a newer format; the message says where and what to do.
+        StoredDataInvalid: it is unreadable, or of a newer format; the message says where and what
+            to do.
     """
     try:
         fields = msgspec.json.decode(data, type=dict[str, msgspec.Raw])

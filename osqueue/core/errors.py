@@ -1,7 +1,8 @@
 """Every error a caller of the queue can see, each with an advice: what the caller should do.
 
-The class decides what to do, the message says what was wrong (field, limit, value), the fields carry
-what a program needs. HTTP statuses live in `osqueue.server`, wire names in `osqueue.protocol`.
+The class decides what to do, the message says what was wrong (field, limit, value), the fields
+carry what a program needs. HTTP statuses live in `osqueue.server`, wire names in
+`osqueue.protocol`.
 
     QueueError
     ├── InvalidRequest          fix the request

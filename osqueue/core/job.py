@@ -1,7 +1,7 @@
 """A job as it is stored, and the table of what may become of it.
 
-Rules of this file: the table `STATUS_CHANGES` is complete; `change_status` is the only place that sets a
-job's status. Which change a request asks for is decided in `queue_state.py`.
+Rules of this file: the table `STATUS_CHANGES` is complete; `change_status` is the only place that
+sets a job's status. Which change a request asks for is decided in `queue_state.py`.
 """
 
 from __future__ import annotations
@@ -26,8 +26,9 @@ STATUS_CHANGES: dict[tuple[JobStatus, JobStatus], str] = {
     ("in_progress", "dead"): "failed or expired past its attempts, or failed for good",
     ("dead", "unclaimed"): "redriven, or retryJob",
 }
-"""Every legal change of status and what causes it. A job starts as scheduled or unclaimed, and leaves the
-queue by completing (nothing kept), by cancelJob, by deleteJob, or when its kept result has expired."""
+"""Every legal change of status and what causes it. A job starts as scheduled or unclaimed, and
+leaves the queue by completing (nothing kept), by cancelJob, by deleteJob, or when its kept result
+has expired."""
 
 
 class JobError(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
@@ -49,8 +50,8 @@ def _three() -> int:
 class Job(msgspec.Struct, rename="camel", omit_defaults=True, forbid_unknown_fields=True):
     """One job of the queue, in the form of the document: absent fields have their defaults.
 
-    The fields that readers of such documents know from before are always written (a default_factory keeps
-    msgspec from omitting them). Unknown fields are kept by `document.py`, beside the job.
+    The fields that readers of such documents know from before are always written (a default_factory
+    keeps msgspec from omitting them). Unknown fields are kept by `document.py`, beside the job.
     """
 
     id: str

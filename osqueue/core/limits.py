@@ -1,4 +1,4 @@
-"""The numbers that bound the queue. `Limits` are settings; the constants below are nobody's to tune."""
+"""The numbers that bound the queue. `Limits` are settings; the constants are nobody's to tune."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ APPLIED_SEQUENCES_MAX = 10_000
 CLIENT_ENTRY_TTL_MS = 15 * 60_000
 """Leadership time after its last use until a client's entry is dropped."""
 CLIENT_REPEAT_MS_MAX = 5 * 60_000
-"""How long a client repeats a mutation; a third of the entry's life, so that no repeat outlives it."""
+"""How long a client repeats a mutation: a third of the entry's life, so no repeat outlives it."""
 PRIORITY_MIN = -100
 PRIORITY_MAX = 100
 SNOOZE_MS_MIN = 1_000

@@ -1,8 +1,9 @@
 """What can be asked of the queue: mutations, which may change it, and queries, which never do.
 
-A mutation is complete: ids, times and random numbers were fixed before its first attempt, so that a repeat
-is the same mutation. Fields were validated by `protocol/codec.py`. Adding one: here, in `outcomes.py`, in
-`queue_state.py`, then in `protocol/messages.py` with its golden file and docs/protocol.md.
+A mutation is complete: ids, times and random numbers were fixed before its first attempt, so that a
+repeat is the same mutation. Fields were validated by `protocol/codec.py`. Adding one: here, in
+`outcomes.py`, in `queue_state.py`, then in `protocol/messages.py` with its golden file and
+docs/protocol.md.
 """
 
 from __future__ import annotations
@@ -116,6 +117,13 @@ class ClaimJobs(Mutation):
     byte_budget: int = 0
     """Stop before the payloads exceed this many bytes, but never before the first; 0: no bound."""
 
+    @property
+    def repeat_id(self) -> str:
+        """What its jobs are found under by a repeat; empty: it cannot be repeated."""
+        if self.claim_id or self.repeat is None:
+            return self.claim_id
+        return f"{self.repeat.client_id}:{self.repeat.sequence}"
+
 
 class HeartbeatJobs(Mutation):
     """Extend leases; lost ones are named. Outcome: JobsExtended."""
@@ -174,11 +182,14 @@ class GiveBackJobs(Mutation):
 
 
 class ExpireJobs(Mutation):
-    """Take jobs from workers whose leases have run out, and drop expired results. No outcome of interest."""
+    """Take jobs from workers whose leases have run out; drop results that were kept long enough.
+
+    Outcome: JobsExtended, naming the lost jobs.
+    """
 
 
 class StartDueJobs(Mutation):
-    """Make scheduled jobs claimable whose time has come. No outcome of interest."""
+    """Make scheduled jobs claimable whose time has come. Outcome: JobsExtended, naming them."""
 
 
 class CancelJob(Mutation):

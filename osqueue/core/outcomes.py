@@ -53,6 +53,19 @@ class ClaimedJob(msgspec.Struct, frozen=True):
     created_at: int
     lease_ms: int
 
+    @classmethod
+    def of(cls, job: Job) -> ClaimedJob:
+        """What the worker that holds a job needs to know of it."""
+        return cls(
+            job_id=job.id,
+            type=job.type,
+            payload=job.payload,
+            attempt=job.attempts,
+            max_attempts=job.max_attempts,
+            created_at=job.created_at,
+            lease_ms=job.lease_ms,
+        )
+
 
 class JobsClaimed(msgspec.Struct, frozen=True):
     """The jobs that the worker now holds; empty when there was nothing for it."""

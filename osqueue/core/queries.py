@@ -1,4 +1,4 @@
-"""Reads of the committed state. They change nothing, so they may be evaluated whenever it is trusted."""
+"""Reads of the committed state. They change nothing, and are evaluated whenever it is trusted."""
 
 from __future__ import annotations
 

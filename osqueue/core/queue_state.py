@@ -1,8 +1,9 @@
 """The queue itself: every line that decides a job's fate.
 
-Rules of this file: synchronous and deterministic; times and randomness are arguments; a refusal changes
-nothing; whatever changes the document sets `has_changed`, and what merely rides along with the next write
-(heartbeats, floors) does not. Mutations come from `group_commit.py`, in the order of its batches.
+Rules of this file: synchronous and deterministic; times and randomness are arguments; a refusal
+changes nothing; whatever changes the document sets `has_changed`, and what merely rides along with
+the next write (heartbeats, floors) does not. Mutations come from `group_commit.py`, in the order of
+its batches.
 
 Two clocks: `now_ms` (wall) for what is stored, `steady_ms` for leases, which are never stored.
 """
@@ -108,7 +109,7 @@ class QueueState:
         }
 
     def apply(self, mutation: Mutation, *, now_ms: int, steady_ms: int) -> Outcome:
-        """Apply one mutation, or answer its repeat. A refusal is returned and has changed nothing."""
+        """Apply one mutation, or answer its repeat. A refusal is returned, and changed nothing."""
         applier = self._appliers[type(mutation)]
         repeat = mutation.repeat
         if repeat is None:
@@ -132,7 +133,7 @@ class QueueState:
         return outcome
 
     def answer_repeat(self, mutation: Mutation, *, now_ms: int, steady_ms: int) -> Outcome | None:
-        """The first answer again, or why the sequence can never be applied; None where it is new."""
+        """The first answer again, or why the sequence cannot be applied; None where it is new."""
         repeat = mutation.repeat
         if repeat is None:
             return None
@@ -140,8 +141,8 @@ class QueueState:
         if entry is None:
             return self.clients.refuse(repeat)
         if isinstance(mutation, ClaimJobs):
-            held = self.table.claimed_under(mutation.worker_id, _claim_id(mutation))
-            return JobsClaimed([_claimed(job) for job in held])
+            held = self.table.claimed_under(mutation.worker_id, mutation.repeat_id)
+            return JobsClaimed([ClaimedJob.of(job) for job in held])
         answer = read_answer(mutation, entry.answers.get(str(repeat.sequence)))
         if isinstance(mutation, CompleteJobs) and mutation.claim is not None:
             assert isinstance(answer, JobsCompleted)
@@ -159,7 +160,7 @@ class QueueState:
 
     def has_job_for(self, claim: ClaimJobs) -> bool:
         """Whether a claim would get a job, one that it holds already included."""
-        if self.table.claimed_under(claim.worker_id, _claim_id(claim)):
+        if self.table.claimed_under(claim.worker_id, claim.repeat_id):
             return True
         return self._next_job_id(claim) is not None
 
@@ -216,9 +217,9 @@ class QueueState:
         self.has_changed = True
 
     def _claim(self, mutation: ClaimJobs, now_ms: int, _: int) -> JobsClaimed:
-        held = self.table.claimed_under(mutation.worker_id, _claim_id(mutation))
+        held = self.table.claimed_under(mutation.worker_id, mutation.repeat_id)
         if held:
-            return JobsClaimed([_claimed(job) for job in held])
+            return JobsClaimed([ClaimedJob.of(job) for job in held])
         claimed: list[ClaimedJob] = []
         payload_bytes = 0
         while len(claimed) < mutation.limit:
@@ -230,7 +231,7 @@ class QueueState:
             if claimed and mutation.byte_budget and payload_bytes > mutation.byte_budget:
                 break
             self._hand_out(job, mutation, now_ms)
-            claimed.append(_claimed(job))
+            claimed.append(ClaimedJob.of(job))
         return JobsClaimed(claimed)
 
     def _next_job_id(self, claim: ClaimJobs) -> str | None:
@@ -242,7 +243,7 @@ class QueueState:
         self.table.move(job, "in_progress")
         job.attempts += 1
         job.worker_id = claim.worker_id
-        job.claim_id = _claim_id(claim)
+        job.claim_id = claim.repeat_id
         job.lease_ms = max(claim.lease_ms or self.rules.lease_ms, self.lease_ms_min)
         job.heartbeat = now_ms
         self.table.place(job)
@@ -361,7 +362,7 @@ class QueueState:
         return JobsExtended(started, [], [])
 
     def _return(self, job: Job, now_ms: int, delay_ms: int) -> JobFailed:
-        """A worker no longer holds the job: it waits for its next attempt, is dead, or cancelled."""
+        """A worker no longer holds the job: it waits for its next attempt, is dead, or gone."""
         if job.cancel_requested:
             self._discard(job)
             return JobFailed("gone", 0)
@@ -488,22 +489,3 @@ class QueueState:
         # It rides along: an entry that stays a while longer harms nobody.
         self.clients.remove(mutation.client_id)
         return ClientClosed()
-
-
-def _claim_id(claim: ClaimJobs) -> str:
-    """What the jobs of a claim are found under by its repeat; empty: it cannot be repeated."""
-    if claim.claim_id or claim.repeat is None:
-        return claim.claim_id
-    return f"{claim.repeat.client_id}:{claim.repeat.sequence}"
-
-
-def _claimed(job: Job) -> ClaimedJob:
-    return ClaimedJob(
-        job_id=job.id,
-        type=job.type,
-        payload=job.payload,
-        attempt=job.attempts,
-        max_attempts=job.max_attempts,
-        created_at=job.created_at,
-        lease_ms=job.lease_ms,
-    )

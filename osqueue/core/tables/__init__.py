@@ -1,1 +1,1 @@
-"""The tables that `queue_state.py` is made of: each keeps one kind of order, none decides a job's fate."""
+"""The tables that `queue_state.py` is made of: each keeps one order, none decides a job's fate."""

@@ -1,8 +1,9 @@
 """Which sequences of which clients were applied, so that a repeat is recognised exactly.
 
-For each client the floor (nothing below it is waited for any more), the applied sequences above it as
-ranges, and of each answer what the request cannot tell. Checked by an exhaustive model: high-water marks,
-entries dropped early and answers kept outside the document each enqueue a job twice.
+For each client the floor (nothing below it is waited for any more), the applied sequences above it
+as ranges, and of each answer what the request cannot tell. Checked by an exhaustive model:
+high-water marks, entries dropped early and answers kept outside the document each enqueue a job
+twice.
 """
 
 from __future__ import annotations

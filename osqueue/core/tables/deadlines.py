@@ -11,7 +11,7 @@ _SLACK = 1_024
 
 
 class Deadlines:
-    """Keys with one deadline each, in ms of whatever clock the owner uses; moving one is O(log n)."""
+    """Keys with one deadline each, in ms of the owner's clock; moving one is O(log n)."""
 
     def __init__(self) -> None:
         self._deadlines: dict[str, int] = {}
@@ -31,7 +31,7 @@ class Deadlines:
         """Set or move a deadline."""
         earlier = self._deadlines.get(key)
         self._deadlines[key] = deadline_ms
-        # A later deadline is found out when the old entry surfaces: heartbeats cost no heap operation.
+        # A later deadline is noticed when the old entry surfaces: heartbeats leave the heap alone.
         if earlier is None or deadline_ms < earlier:
             heappush(self._heap, (deadline_ms, key))
             if len(self._heap) > 2 * len(self._deadlines) + _SLACK:

@@ -1,7 +1,7 @@
 """Jobs in blocks of a few hundred, in order of submission, each encoded once and cached.
 
-A commit that changes one job of 100,000 encodes one block again and joins the rest. A block is one line of
-the document.
+A commit that changes one job of 100,000 encodes one block again and joins the rest. A block is one
+line of the document.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ class JobBlocks:
     ) -> None:
         """Take jobs over in any order.
 
-        `unknown_fields` has, by job id, what a newer broker wrote beside the known fields, as the inside
-        of a JSON object without braces.
+        `unknown_fields` has, by job id, what a newer broker wrote beside the known fields, as the
+        inside of a JSON object without braces.
         """
         self._unknown_fields = unknown_fields or {}
         self._blocks: list[_Block] = []

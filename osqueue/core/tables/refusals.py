@@ -35,7 +35,7 @@ def refuse_submit(table: JobTable, limits: Limits, new_jobs: list[NewJob]) -> Qu
 
 
 def cut_text(text: str, bytes_max: int) -> str:
-    """The text, or its beginning and end where it is too long: a traceback's end says what failed."""
+    """The text, or its beginning and end if it is too long: a traceback's end says what failed."""
     encoded = text.encode("utf-8", "replace")
     if len(encoded) <= bytes_max:
         return text
@@ -56,6 +56,6 @@ def refuse_lost(worker_id: str, lease: Lease) -> JobNotHeld:
     """The worker does not hold it."""
     attempt = "" if lease.attempt is None else f"attempt {lease.attempt} of "
     return JobNotHeld(
-        f"worker {worker_id} does not hold {attempt}job {lease.job_id}: its lease ran out and another "
-        "may have it, or it has ended"
+        f"worker {worker_id} does not hold {attempt}job {lease.job_id}: its lease ran out and "
+        "another may have it, or it has ended"
     )
