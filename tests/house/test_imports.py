@@ -40,7 +40,8 @@ RULES = {
     "osqueue": "",
 }
 PURE = (DIALECTS, "osqueue.core")
-LAZILY = {"osqueue.client.discovery": "storage_adapters.opening"}
+# Its reading of a store, only in the programs that ask for it; the words of the contract go along.
+LAZILY = {"osqueue.client.discovery": "storage_adapters.opening storage_adapters.contract"}
 
 
 def is_within(name: str, packages: str) -> bool:
@@ -78,11 +79,10 @@ def impurities(tree: ast.Module) -> Iterator[tuple[int, str]]:
                 pass
 
 
-def names_of(node: ast.AST) -> list[str]:
+def names_of(node: ast.Import | ast.ImportFrom) -> list[str]:
     """The full names that a statement imports: a package, or what it takes from one."""
-    if isinstance(node, ast.ImportFrom):
-        return [f"{node.module}.{alias.name}" for alias in node.names]
-    return [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+    origin = f"{node.module}." if isinstance(node, ast.ImportFrom) else ""
+    return [f"{origin}{alias.name}" for alias in node.names]
 
 
 def violations(module: str, tree: ast.Module) -> Iterator[tuple[int, str]]:
@@ -92,6 +92,8 @@ def violations(module: str, tree: ast.Module) -> Iterator[tuple[int, str]]:
         yield from impurities(tree)
     at_the_top = set(tree.body)
     for node in ast.walk(tree):
+        if not isinstance(node, ast.Import | ast.ImportFrom):
+            continue
         for name in names_of(node):
             late = node not in at_the_top and is_within(name, LAZILY.get(module, ""))
             if not late and not is_allowed(name, module, rule):
