@@ -1,6 +1,7 @@
 """Submit, claim and settle jobs from a Trio program: `from osqueue.client import Client`."""
 
-from osqueue.client.client import Claim, Client, Completion, Held, JobError, Lease, NewJob
+from osqueue.client.client import Client
+from osqueue.client.requests import Claim, Completion, Held, JobError, Lease, NewJob
 from osqueue.client.results import (
     ClaimedJob,
     Completions,

@@ -7,95 +7,66 @@ and decodes the answer. Errors are those of `osqueue.core.errors`, each with its
 from __future__ import annotations
 
 import random as random_module
-import traceback as traceback_module
 from collections.abc import AsyncIterator, Iterable, Sequence
-from types import TracebackType
-from typing import Any, Literal, Protocol, TypeVar, overload
+from functools import partial
+from typing import Any, Literal, TypeVar, overload
 
 import msgspec
 
+from osqueue.client.connection import Connection
+from osqueue.client.requests import (
+    Claim,
+    Completion,
+    Held,
+    JobError,
+    NewJob,
+    RequestMaker,
+    describe_error,
+    encode_params,
+)
 from osqueue.client.results import (
+    Cancelled,
     ClaimedJob,
     Completions,
     Failure,
     Heartbeats,
     JobDetails,
     JobPage,
+    Nothing,
+    Redriven,
+    Snoozed,
     Stats,
     Submitted,
     SubmittedJobs,
+    WireJobs,
 )
+from osqueue.client.values import encode_value
+from osqueue.core.errors import JobNotHeld
 from osqueue.core.job import JobStatus
+from osqueue.core.limits import SNOOZE_MS_MIN
 from osqueue.core.retry_policy import RetryPolicy
+from osqueue.protocol.params import (
+    ClaimJobsParams,
+    CompleteJobParams,
+    CompleteJobsParams,
+    FailJobParams,
+    GetJobParams,
+    HeartbeatJobsParams,
+    JobParams,
+    ListJobsParams,
+    PauseQueueParams,
+    QueueParams,
+    RedriveDeadParams,
+    SnoozeJobParams,
+    SubmitJobsParams,
+)
 
-__all__ = ["Claim", "Client", "Completion", "Held", "JobError", "Lease", "NewJob"]
+__all__ = ["Client"]
 
 PayloadT = TypeVar("PayloadT")
 
 
-class Held(Protocol):
-    """What names a lease: a `ClaimedJob` or a `Lease`."""
-
-    @property
-    def job_id(self) -> str: ...
-    @property
-    def worker_id(self) -> str: ...
-    @property
-    def attempt(self) -> int | None: ...
-
-
-class Lease(msgspec.Struct, frozen=True, kw_only=True):
-    """A lease by its names, for programs that did not keep the `ClaimedJob`."""
-
-    job_id: str
-    worker_id: str
-    attempt: int | None = None
-    """None: whatever attempt that worker holds."""
-
-
-class NewJob(msgspec.Struct, frozen=True, kw_only=True):
-    """One job of `submit_many` or of a completion's follow-ups; fields as those of `submit`."""
-
-    payload: Any = None
-    type: str = ""
-    max_attempts: int | None = None
-    job_id: str | None = None
-    delay_ms: int = 0
-    run_at: int = 0
-    priority: int = 0
-    unique_key: str = ""
-    result_ttl_ms: int = 0
-    retry: RetryPolicy | None = None
-
-
-class Completion(msgspec.Struct, frozen=True):
-    """One job done."""
-
-    job: Held
-    result: Any = None
-    """Kept only where the job was submitted with `result_ttl_ms`."""
-    submit: Sequence[NewJob] = ()
-    """Jobs that follow: enqueued in the same write as the completion, or not at all."""
-
-
-class Claim(msgspec.Struct, frozen=True, kw_only=True):
-    """The claim that rides along with `complete_many`."""
-
-    types: Sequence[str] = ()
-    """Empty: all types."""
-    limit: int = 1
-    lease_ms: int | None = None
-
-
-class JobError(msgspec.Struct, frozen=True, kw_only=True):
-    """Why an attempt failed, for programs that have no exception to pass."""
-
-    type: str
-    message: str
-    traceback: str = ""
-
-
-class Client:
+class Client(Connection):
     """A connection to a queue, as an async context manager of Trio.
 
     One client serves any number of tasks, and is fastest so: concurrent calls travel in one frame.
@@ -123,18 +94,8 @@ class Client:
         timeout_s: float = 300.0,
         random: random_module.Random | None = None,
     ) -> None:
-        raise NotImplementedError
-
-    async def __aenter__(self) -> Client:
-        raise NotImplementedError
-
-    async def __aexit__(
-        self,
-        error_type: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> bool | None:
-        raise NotImplementedError
+        super().__init__(target, transport=transport, timeout_s=timeout_s, random=random)
+        self._make = RequestMaker(self._random)
 
     async def submit(
         self,
@@ -170,7 +131,19 @@ class Client:
             Unavailable: no broker could take it in time; nothing was applied.
             OutcomeUnknown: it may have been applied.
         """
-        raise NotImplementedError
+        job = NewJob(
+            payload=payload,
+            type=type,
+            max_attempts=max_attempts,
+            job_id=job_id,
+            delay_ms=delay_ms,
+            run_at=run_at,
+            priority=priority,
+            unique_key=unique_key,
+            result_ttl_ms=result_ttl_ms,
+            retry=retry,
+        )
+        return await self._mutate("submitJob", self._make.job(job), Submitted)
 
     async def submit_many(self, jobs: Iterable[NewJob]) -> SubmittedJobs:
         """Enqueue jobs, all of them or none, in one request (at most 10,000 and 8 MiB).
@@ -179,7 +152,8 @@ class Client:
             InvalidRequest: a job is wrong; the message names its index.
             QueueFull, Unavailable, OutcomeUnknown: as `submit`.
         """
-        raise NotImplementedError
+        params = SubmitJobsParams(jobs=[self._make.job(job) for job in jobs])
+        return await self._mutate("submitJobs", params, SubmittedJobs)
 
     @overload
     async def claim(
@@ -233,7 +207,23 @@ class Client:
 
         Cancellation: jobs that still arrive are handed back, without spending an attempt.
         """
-        raise NotImplementedError
+        params = ClaimJobsParams(
+            worker_id=worker_id,
+            types=list(types) or None,
+            limit=limit,
+            lease_ms=lease_ms,
+            claim_id=claim_id or self._make.claim_id(),
+            wait_ms=wait_ms,
+        )
+        encoded = await self._open_session.call(
+            "claimJobs",
+            encode_params(params),
+            is_sequenced=False,
+            wait_ms=wait_ms,
+            on_orphaned=partial(self._give_back, worker_id),
+        )
+        claimed = msgspec.msgpack.decode(encoded, type=WireJobs)
+        return [ClaimedJob(job, worker_id, payload_type) for job in claimed.jobs]
 
     async def heartbeat(self, job: Held) -> bool:
         """Extend a lease; returns True when its worker should stop (the job was cancelled).
@@ -241,11 +231,15 @@ class Client:
         Raises:
             JobNotHeld: the lease is lost.
         """
-        raise NotImplementedError
+        found = await self.heartbeat_many(job.worker_id, [job])
+        if found.lost:
+            raise JobNotHeld(f"the worker {job.worker_id} does not hold the job {job.job_id}")
+        return bool(found.cancel_requested)
 
     async def heartbeat_many(self, worker_id: str, jobs: Iterable[Held]) -> Heartbeats:
         """Extend leases, in one request."""
-        raise NotImplementedError
+        params = HeartbeatJobsParams(worker_id=worker_id, jobs=self._make.leases(jobs))
+        return await self._call("heartbeatJobs", params, Heartbeats)
 
     async def complete(self, job: Held, result: object = None) -> None:
         """Report one job done.
@@ -258,7 +252,13 @@ class Client:
             JobNotHeld: the lease was lost; another attempt counts.
             OutcomeUnknown: it may have counted.
         """
-        raise NotImplementedError
+        params = CompleteJobParams(
+            job_id=job.job_id,
+            worker_id=job.worker_id,
+            attempt=job.attempt,
+            result=encode_value(result),
+        )
+        await self._mutate("completeJob", params, Nothing)
 
     async def complete_many(
         self,
@@ -271,7 +271,19 @@ class Client:
 
         Lost leases are named in the answer, not raised.
         """
-        raise NotImplementedError
+        params = CompleteJobsParams(
+            worker_id=worker_id,
+            jobs=[self._make.completion(completion) for completion in completions],
+            claim=None if claim is None else self._make.following_claim(worker_id, claim),
+        )
+        found = await self._mutate(
+            "completeJobs",
+            params,
+            WireJobs,
+            on_orphaned=None if claim is None else partial(self._give_back, worker_id),
+        )
+        jobs = [ClaimedJob[Any](job, worker_id, None) for job in found.jobs]
+        return Completions(completed=found.completed, lost=found.lost, jobs=jobs)
 
     async def fail(
         self,
@@ -292,7 +304,15 @@ class Client:
         Raises:
             JobNotHeld: the lease was lost; nothing was changed.
         """
-        raise NotImplementedError
+        params = FailJobParams(
+            job_id=job.job_id,
+            worker_id=job.worker_id,
+            attempt=job.attempt,
+            error=describe_error(error),
+            retry_in_ms=retry_in_ms,
+            final=final,
+        )
+        return await self._mutate("failJob", params, Failure)
 
     async def snooze(self, job: Held, delay_ms: int) -> int:
         """Give a held job back for later, without spending an attempt.
@@ -307,7 +327,10 @@ class Client:
         Raises:
             JobNotHeld: the lease was lost; nothing was changed.
         """
-        raise NotImplementedError
+        params = SnoozeJobParams(
+            job_id=job.job_id, worker_id=job.worker_id, attempt=job.attempt, delay_ms=delay_ms
+        )
+        return (await self._mutate("snoozeJob", params, Snoozed)).run_at
 
     async def cancel(self, job_id: str) -> Literal["gone", "cancelRequested"]:
         """Remove a waiting job, or ask the worker of one in progress to stop.
@@ -315,7 +338,7 @@ class Client:
         Raises:
             JobNotFound: no such job.
         """
-        raise NotImplementedError
+        return (await self._mutate("cancelJob", JobParams(job_id=job_id), Cancelled)).status
 
     async def delete(self, job_id: str) -> None:
         """Remove a job that nobody works on.
@@ -324,7 +347,7 @@ class Client:
             JobNotFound: no such job.
             WrongStatus: it is in progress.
         """
-        raise NotImplementedError
+        await self._mutate("deleteJob", JobParams(job_id=job_id), Nothing)
 
     async def retry(self, job_id: str) -> None:
         """Make a dead or scheduled job claimable now.
@@ -333,7 +356,7 @@ class Client:
             JobNotFound: no such job.
             WrongStatus: it is neither dead nor scheduled, or its unique key is taken.
         """
-        raise NotImplementedError
+        await self._mutate("retryJob", JobParams(job_id=job_id), Nothing)
 
     async def redrive(self, *, type: str | None = None, limit: int | None = None) -> int:
         """Make dead jobs claimable again, the oldest first; returns how many.
@@ -342,7 +365,8 @@ class Client:
             type: only of this type.
             limit: at most so many; by default all.
         """
-        raise NotImplementedError
+        params = RedriveDeadParams(type=type, limit=limit)
+        return (await self._mutate("redriveDead", params, Redriven)).count
 
     async def get_job(
         self,
@@ -364,7 +388,12 @@ class Client:
             JobNotFound: no such job (a completed one stays only if submitted with `result_ttl_ms`).
             msgspec.ValidationError: the payload or result does not fit its type.
         """
-        raise NotImplementedError
+        params = GetJobParams(job_id=job_id, wait_ms=wait_ms)
+        encoded = await self._open_session.call(
+            "getJob", encode_params(params), is_sequenced=False, wait_ms=wait_ms
+        )
+        job = msgspec.msgpack.decode(encoded, type=JobDetails)
+        return job.with_types(payload_type, result_type)
 
     async def list_jobs(
         self,
@@ -382,38 +411,38 @@ class Client:
             limit: at most so many, to 1,000 (the default).
             cursor: from the page before.
         """
-        raise NotImplementedError
+        params = ListJobsParams(status=status, type=type, limit=limit, cursor=cursor or None)
+        return await self._call("listJobs", params, JobPage)
 
     async def iterate_jobs(
         self, *, status: JobStatus | None = None, type: str | None = None
     ) -> AsyncIterator[JobDetails]:
         """All jobs, page by page; stable while the queue changes."""
-        raise NotImplementedError
-        yield
+        cursor = ""
+        while True:
+            page = await self.list_jobs(status=status, type=type, cursor=cursor)
+            for job in page.jobs:
+                yield job
+            cursor = page.cursor
+            if not cursor:
+                return
 
     async def stats(self) -> Stats:
         """Counts of the committed queue."""
-        raise NotImplementedError
+        return await self._call("getStats", QueueParams(), Stats)
 
     async def pause(self, *, type: str | None = None) -> None:
         """Give claims nothing, of one type or of all; submits are taken as before."""
-        raise NotImplementedError
+        await self._mutate("pauseQueue", PauseQueueParams(type=type), Nothing)
 
     async def resume(self, *, type: str | None = None) -> None:
         """End a pause, of one type or of all."""
-        raise NotImplementedError
+        await self._mutate("resumeQueue", PauseQueueParams(type=type), Nothing)
 
-    async def health(self) -> bool:
-        """Whether the broker that this client talks to leads and is trusted (its /readyz)."""
-        raise NotImplementedError
-
-
-def describe_error(error: BaseException | JobError) -> JobError:
-    """What is kept of an exception: class, message, traceback."""
-    if isinstance(error, JobError):
-        return error
-    return JobError(
-        type=type(error).__name__,
-        message=str(error),
-        traceback="".join(traceback_module.format_exception(error)),
-    )
+    def _give_back(self, worker_id: str, encoded: msgspec.Raw) -> None:
+        """Nobody waits for these jobs any more: hand them back, without spending an attempt."""
+        for job in msgspec.msgpack.decode(encoded, type=WireJobs).jobs:
+            params = SnoozeJobParams(
+                job_id=job.job_id, worker_id=worker_id, attempt=job.attempt, delay_ms=SNOOZE_MS_MIN
+            )
+            self._open_session.send("snoozeJob", encode_params(params), is_sequenced=True)

@@ -5,14 +5,15 @@ Fields that a newer broker adds are ignored; absent ones have their defaults.
 
 from __future__ import annotations
 
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, Literal, TypeVar, cast
 
 import msgspec
 
-from osqueue.client.values import decode_value
+from osqueue.client.values import convert_value, decode_value
 from osqueue.core.job import JobStatus
 
 __all__ = [
+    "Cancelled",
     "ClaimedJob",
     "Completions",
     "Failure",
@@ -20,10 +21,15 @@ __all__ = [
     "JobDetails",
     "JobFailure",
     "JobPage",
+    "Nothing",
+    "Redriven",
+    "Snoozed",
     "Stats",
     "StorageStats",
     "Submitted",
     "SubmittedJobs",
+    "WireClaimedJob",
+    "WireJobs",
 ]
 
 PayloadT = TypeVar("PayloadT")
@@ -58,6 +64,36 @@ class WireClaimedJob(msgspec.Struct, frozen=True, rename="camel"):
     max_attempts: int = 1
     created_at: int = 0
     lease_ms: int = 0
+
+
+class WireJobs(msgspec.Struct, frozen=True, rename="camel"):
+    """The result of claimJobs and completeJobs as the broker sends it."""
+
+    completed: list[str] = []
+    lost: list[str] = []
+    jobs: list[WireClaimedJob] = []
+
+
+class Nothing(msgspec.Struct, frozen=True):
+    """The result of a call that has none."""
+
+
+class Snoozed(msgspec.Struct, frozen=True, rename="camel"):
+    """The result of snoozeJob."""
+
+    run_at: int
+
+
+class Cancelled(msgspec.Struct, frozen=True):
+    """The result of cancelJob."""
+
+    status: Literal["gone", "cancelRequested"]
+
+
+class Redriven(msgspec.Struct, frozen=True):
+    """The result of redriveDead."""
+
+    count: int
 
 
 class ClaimedJob(Generic[PayloadT]):
@@ -188,6 +224,21 @@ class JobDetails(msgspec.Struct, frozen=True, rename="camel"):
     result: Any = None
     """Only of a completed job that is kept."""
     ended_at: int = 0
+
+    def with_types(
+        self, payload_type: type[Any] | None, result_type: type[Any] | None
+    ) -> JobDetails:
+        """The same, with payload and result converted to these types; None: left as they are.
+
+        Raises:
+            msgspec.ValidationError: one does not fit its type.
+        """
+        payload, result = self.payload, self.result
+        if payload_type is not None:
+            payload = convert_value(payload, payload_type)
+        if result_type is not None and self.status == "completed":
+            result = convert_value(result, result_type)
+        return msgspec.structs.replace(self, payload=payload, result=result)
 
 
 class JobPage(msgspec.Struct, frozen=True, rename="camel"):

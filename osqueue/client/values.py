@@ -12,7 +12,7 @@ import msgspec
 
 from osqueue.core.errors import InvalidRequest
 
-__all__ = ["decode_value", "encode_value"]
+__all__ = ["convert_value", "decode_value", "encode_value"]
 
 _encoder = msgspec.msgpack.Encoder()
 _decode_plain = msgspec.msgpack.Decoder().decode
@@ -37,6 +37,13 @@ def decode_value(encoded: msgspec.Raw | bytes, value_type: type[Any] | None) -> 
         msgspec.ValidationError: the value does not fit the type.
     """
     plain = _decode_plain(encoded)
-    if value_type is None:
-        return plain
+    return plain if value_type is None else convert_value(plain, value_type)
+
+
+def convert_value(plain: object, value_type: type[Any]) -> Any:  # noqa: ANN401
+    """A plain value as one of the type.
+
+    Raises:
+        msgspec.ValidationError: the value does not fit the type.
+    """
     return msgspec.convert(plain, value_type, str_keys=True)

@@ -1,0 +1,173 @@
+"""One client at work: who waits for which call, when calls are given up, and the end of it all."""
+
+from __future__ import annotations
+
+import math
+import random as random_module
+from collections.abc import Callable, Sequence
+from typing import Literal, cast
+
+import msgspec
+import trio
+
+from osqueue.client.calls import Call, Calls
+from osqueue.client.discovery import Discovery
+from osqueue.client.route import BrokerUrl, Route
+from osqueue.client.transport import Traffic, Transport, steady_ms
+from osqueue.client.websocket_transport import WebSocketTransport
+from osqueue.core.errors import QueueError
+from osqueue.core.ids import make_client_id
+from osqueue.core.limits import CLIENT_REPEAT_MS_MAX
+
+__all__ = ["Session"]
+
+TICK_S = 0.25
+"""How late a call may be given up."""
+GOODBYE_S = 1.0
+"""For all that is said on closing."""
+
+_encode = msgspec.msgpack.Encoder().encode
+_EMPTY = _encode({})
+
+
+class Session:
+    """The calls of one client, and the transport that carries them.
+
+    Args:
+        brokers: whom to ask, in order.
+        discovery: where to look for the leader when no broker is configured.
+        transport: the kind of connection.
+        timeout_ms: how long a call is repeated.
+        random: for the client's id and for jitter.
+    """
+
+    def __init__(
+        self,
+        brokers: Sequence[BrokerUrl],
+        *,
+        discovery: Discovery | None,
+        transport: Literal["websocket", "http"],
+        timeout_ms: int,
+        random: random_module.Random,
+    ) -> None:
+        assert 0 < timeout_ms <= CLIENT_REPEAT_MS_MAX
+        self.calls = Calls(_wake, timeout_ms=timeout_ms, random=random)
+        self.traffic = Traffic(
+            self.calls,
+            Route(brokers, random),
+            discovery,
+            client_id=make_client_id(random.getrandbits(96)),
+        )
+        self._transport = _make_transport(transport, self.traffic)
+        self._is_closed = False
+
+    async def run(self) -> None:
+        """Serve the calls, until cancelled."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._transport.run)
+            nursery.start_soon(self._keep_time)
+
+    async def call(
+        self,
+        method: str,
+        params: bytes,
+        *,
+        is_sequenced: bool,
+        wait_ms: int = 0,
+        on_orphaned: Callable[[msgspec.Raw], None] | None = None,
+    ) -> msgspec.Raw:
+        """Call a method, and wait for what settles it.
+
+        Args:
+            method: its name on the wire.
+            params: encoded in MessagePack.
+            is_sequenced: it is a mutation whose repeats must be recognised by their sequence.
+            wait_ms: how long the broker may wait before it answers.
+            on_orphaned: given the result of a call whose caller was cancelled.
+
+        Raises:
+            trio.ClosedResourceError: the client is closed.
+            QueueError: the answer, or why there is none.
+
+        Cancellation: the call is not sent if it was not yet; otherwise it may still be applied.
+        """
+        call = self.send(method, params, is_sequenced=is_sequenced, wait_ms=wait_ms)
+        call.on_orphaned = on_orphaned
+        call.waiter = trio.lowlevel.current_task()
+
+        def abandon(_: object) -> trio.lowlevel.Abort:
+            call.waiter = None
+            self.calls.abandon(call)
+            return trio.lowlevel.Abort.SUCCEEDED
+
+        await trio.lowlevel.wait_task_rescheduled(abandon)
+        if call.error is not None:
+            raise call.error
+        assert call.result is not None
+        return call.result
+
+    def send(self, method: str, params: bytes, *, is_sequenced: bool, wait_ms: int = 0) -> Call:
+        """Call a method without waiting for its answer.
+
+        Raises:
+            trio.ClosedResourceError: the client is closed.
+        """
+        if self._is_closed:
+            raise trio.ClosedResourceError("the client is closed")
+        call = self.calls.add(
+            method, params, now_ms=steady_ms(), is_sequenced=is_sequenced, wait_ms=wait_ms
+        )
+        self.traffic.outbox.ring()
+        self.traffic.clock.ring()
+        return call
+
+    async def close(self) -> None:
+        """Take no more calls, and end the connection politely, within a second."""
+        with trio.move_on_after(GOODBYE_S, shield=True):
+            await self._say_goodbye()
+        self.stop()
+
+    def stop(self) -> None:
+        """Take no more calls; whoever still waits is told that the client was closed."""
+        self._is_closed = True
+        self.calls.close("the client was closed")
+
+    async def _say_goodbye(self) -> None:
+        calls = self.calls
+        if not self.traffic.is_connected:
+            return
+        if calls.has_mutated and not calls.has_open_mutations and not calls.has_loose_ends:
+            try:
+                await self.call("closeClient", _EMPTY, is_sequenced=False)
+            except QueueError:
+                return  # The broker forgets the client by itself, later.
+        self._is_closed = True
+        await self._transport.close()
+
+    async def _keep_time(self) -> None:
+        calls, clock = self.calls, self.traffic.clock
+        while True:
+            next_delayed_ms = calls.next_delayed_ms()
+            if next_delayed_ms is not None:
+                await trio.sleep(min(max(next_delayed_ms - steady_ms(), 0) / 1_000, TICK_S))
+            else:
+                with trio.move_on_after(TICK_S if calls.open_count else math.inf):
+                    await clock.wait()
+            now_ms = steady_ms()
+            calls.expire(now_ms)
+            if calls.wake_delayed(now_ms):
+                self.traffic.outbox.ring()
+
+
+def _wake(call: Call) -> None:
+    if call.waiter is not None:
+        trio.lowlevel.reschedule(cast("trio.lowlevel.Task", call.waiter))
+        call.waiter = None
+
+
+def _make_transport(kind: Literal["websocket", "http"], traffic: Traffic) -> Transport:
+    if kind == "websocket":
+        return WebSocketTransport(traffic)
+    from osqueue.client.http_transport import HttpTransport
+
+    return HttpTransport(traffic)

@@ -1,0 +1,136 @@
+"""What the transports share: the traffic of one client, on its way to whoever leads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import structlog
+import trio
+
+from osqueue.client.calls import Calls
+from osqueue.client.discovery import Discovery
+from osqueue.client.frames import error_of, result_of
+from osqueue.client.route import BrokerUrl, Route
+from osqueue.core.errors import NotLeader, QueueError
+from osqueue.protocol.messages import WireResult
+
+__all__ = ["Bell", "Traffic", "Transport", "steady_ms"]
+
+WAKE_SLICE = 256
+"""Callers woken in one go: while they call again, the broker works on the ones before."""
+RETIRE_S = 0.2
+"""How long a connection to a broker that does not lead is kept for answers under way."""
+
+_log = structlog.get_logger("osqueue.client")
+
+
+def steady_ms() -> float:
+    """Trio's clock in milliseconds."""
+    return trio.current_time() * 1_000
+
+
+class Bell:
+    """Wakes tasks that found nothing to do. Ring after adding work; wait after finding none."""
+
+    def __init__(self) -> None:
+        self._event = trio.Event()
+
+    def ring(self) -> None:
+        """Wake everybody who waits, and the next one who will."""
+        self._event.set()
+
+    async def wait(self) -> None:
+        """Wait for a ring."""
+        if self._event.is_set():
+            self._event = trio.Event()
+        await self._event.wait()
+
+
+class Transport(Protocol):
+    """Carries frames to the broker and answers back, over one kind of connection."""
+
+    async def run(self) -> None:
+        """Serve the traffic until cancelled, or until `close` is done."""
+        ...
+
+    async def close(self) -> None:
+        """End the connection as its peer expects it; bounded in time by the caller."""
+        ...
+
+
+class Traffic:
+    """One client's open calls, and the way to the leader."""
+
+    def __init__(
+        self, calls: Calls, route: Route, discovery: Discovery | None, *, client_id: str
+    ) -> None:
+        self.calls = calls
+        self.route = route
+        self.client_id = client_id
+        self.outbox = Bell()
+        """Rung when there is something to send."""
+        self.clock = Bell()
+        """Rung when there is a time to keep."""
+        self.is_connected = False
+        """A broker took the connection; it may still say that it does not lead."""
+        self._discovery = discovery
+
+    async def next_broker(self) -> BrokerUrl:
+        """Wait until it is time for another try, and say where."""
+        while True:
+            await trio.sleep(self.route.wait_ms(steady_ms()) / 1_000)
+            if self._discovery is not None and self.route.broker is None:
+                await self._look_into_store(self._discovery)
+            broker = self.route.broker
+            if broker is not None:
+                return broker
+
+    async def _look_into_store(self, discovery: Discovery) -> None:
+        found = await discovery.find()
+        if isinstance(found, str):
+            self.route.failed(steady_ms())
+            self.calls.note_trouble(found)
+        else:
+            self.route.found(epoch=found[0], address=found[1])
+
+    async def deliver(self, replies: Sequence[WireResult]) -> NotLeader | None:
+        """Settle what the replies answer; returns the NotLeader among them, if there is one."""
+        calls = self.calls
+        not_leader: NotLeader | None = None
+        for start in range(0, len(replies), WAKE_SLICE):
+            if start:
+                await trio.lowlevel.checkpoint()
+            for reply in replies[start : start + WAKE_SLICE]:
+                if reply.ok:
+                    calls.answered_ok(reply.id, result_of(reply))
+                elif not reply.event:
+                    error = error_of(reply)
+                    self._answered_error(reply.id, error)
+                    if isinstance(error, NotLeader):
+                        not_leader = error
+        if not_leader is None:
+            self.route.served()
+        if calls.has_queued:
+            self.outbox.ring()
+        if calls.next_delayed_ms() is not None:
+            self.clock.ring()
+        return not_leader
+
+    def _answered_error(self, call_id: int | None, error: QueueError) -> None:
+        if call_id is None:
+            _log.error("the broker could not read a frame", error=error.message)
+        else:
+            self.calls.answered_error(call_id, error, now_ms=steady_ms())
+
+    def refused(self, error: NotLeader) -> None:
+        """The broker does not lead: the next try goes elsewhere."""
+        _log.debug("not the leader", epoch=error.epoch, leader=error.broker_address or None)
+        self.route.refused(steady_ms(), epoch=error.epoch, address=error.broker_address)
+
+    def failed(self, broker: BrokerUrl, reason: str) -> None:
+        """The broker could not be reached, or the connection to it ended."""
+        _log.debug("no connection", broker=broker.address, reason=reason)
+        self.is_connected = False
+        self.calls.note_trouble(f"{broker.address}: {reason}")
+        self.route.failed(steady_ms())
