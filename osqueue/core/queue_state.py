@@ -164,6 +164,16 @@ class QueueState:
             return True
         return self._next_job_id(claim) is not None
 
+    def refuses(self, mutation: Mutation) -> bool:
+        """Whether it surely needs no write: its sequence was answered before, or its lease is lost."""
+        repeat = mutation.repeat
+        if repeat is not None and self.clients.has_answered(repeat):
+            claim = mutation.claim if isinstance(mutation, CompleteJobs) else None
+            return claim is None or not self.has_job_for(claim)
+        if isinstance(mutation, FailJob | SnoozeJob):
+            return self.table.find_held(mutation.worker_id, mutation.lease) is None
+        return False
+
     def next_expiry_ms(self) -> int | None:
         """Steady time of the next lease to run out, or None."""
         return self.table.leases.next_ms()

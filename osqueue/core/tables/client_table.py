@@ -129,6 +129,11 @@ class ClientTable:
             self._touch(repeat.client_id, entry, leadership_ms)
         return entry if entry.has(repeat.sequence) else None
 
+    def has_answered(self, repeat: RepeatKey) -> bool:
+        """Whether the sequence was applied, or can never be. Changes nothing."""
+        entry = self._entries.get(repeat.client_id)
+        return entry is not None and (repeat.sequence < entry.floor or entry.has(repeat.sequence))
+
     def record(
         self, repeat: RepeatKey, leadership_ms: int, answer: msgspec.Raw | None = None
     ) -> None:

@@ -1,0 +1,37 @@
+"""What a takeover has won, and the names of the commits that follow."""
+
+from __future__ import annotations
+
+import msgspec
+
+from osqueue.core.document import Header
+from osqueue.core.ids import CommitId
+from osqueue.core.queue_state import QueueState
+
+__all__ = ["CommitIds", "Term"]
+
+
+class CommitIds:
+    """Commit ids of one process: the sequence never restarts, whatever terms it serves."""
+
+    def __init__(self, broker_name: str) -> None:
+        self.broker_name = broker_name
+        self._sequence = 0
+
+    def next(self, epoch: int) -> CommitId:
+        """A commit id that was never given before."""
+        self._sequence += 1
+        return CommitId(epoch, self._sequence, self.broker_name)
+
+
+class Term(msgspec.Struct, kw_only=True):
+    """What a takeover has won."""
+
+    header: Header
+    unknown_header: dict[str, msgspec.Raw]
+    state: QueueState
+    chunks: list[bytes]
+    """The bytes of the takeover's write."""
+    version: str
+    proven_ms: int
+    """Steady time at the start of what proved it."""
