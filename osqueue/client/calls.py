@@ -245,10 +245,9 @@ class Calls:
     def answered_ok(self, call_id: int | None, result: Raw) -> None:
         """The broker answered ok: that settles a call whatever happened before."""
         call = self._open.get(call_id) if call_id is not None else None
-        if call is None or call.state != "in flight":
-            return
-        call.result = result
-        self._settle(call)
+        if call is not None and call.state == "in flight":
+            call.result = result
+            self._settle(call)
 
     def answered_error(self, call_id: int | None, error: QueueError, *, now_ms: float) -> None:
         """The broker answered with an error: repeat, or settle."""

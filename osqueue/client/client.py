@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any, Literal, TypeVar, overload
 
 import msgspec
+from msgspec.msgpack import Decoder
 
 from osqueue.client.connection import Connection
 from osqueue.client.requests import (
@@ -58,12 +59,26 @@ from osqueue.protocol.params import (
     QueueParams,
     RedriveDeadParams,
     SnoozeJobParams,
+    SubmitJobParams,
     SubmitJobsParams,
 )
 
 __all__ = ["Client"]
 
 PayloadT = TypeVar("PayloadT")
+
+SUBMITTED = Decoder(Submitted)
+SUBMITTED_JOBS = Decoder(SubmittedJobs)
+JOBS = Decoder(WireJobs)
+HEARTBEATS = Decoder(Heartbeats)
+FAILURE = Decoder(Failure)
+SNOOZED = Decoder(Snoozed)
+CANCELLED = Decoder(Cancelled)
+REDRIVEN = Decoder(Redriven)
+JOB = Decoder(JobDetails)
+JOB_PAGE = Decoder(JobPage)
+STATS = Decoder(Stats)
+NOTHING = Decoder(Nothing)
 
 
 class Client(Connection):
@@ -131,19 +146,19 @@ class Client(Connection):
             Unavailable: no broker could take it in time; nothing was applied.
             OutcomeUnknown: it may have been applied.
         """
-        job = NewJob(
-            payload=payload,
-            type=type,
+        params = SubmitJobParams(
+            payload=encode_value(payload),
+            type=type or None,
             max_attempts=max_attempts,
-            job_id=job_id,
-            delay_ms=delay_ms,
-            run_at=run_at,
-            priority=priority,
-            unique_key=unique_key,
-            result_ttl_ms=result_ttl_ms,
+            job_id=job_id or self._make.job_id(),
+            run_at=run_at or None,
+            delay_ms=delay_ms or None,
+            priority=priority or None,
+            unique_key=unique_key or None,
+            result_ttl_ms=result_ttl_ms or None,
             retry=retry,
         )
-        return await self._mutate("submitJob", self._make.job(job), Submitted)
+        return await self._mutate("submitJob", params, SUBMITTED)
 
     async def submit_many(self, jobs: Iterable[NewJob]) -> SubmittedJobs:
         """Enqueue jobs, all of them or none, in one request (at most 10,000 and 8 MiB).
@@ -153,7 +168,7 @@ class Client(Connection):
             QueueFull, Unavailable, OutcomeUnknown: as `submit`.
         """
         params = SubmitJobsParams(jobs=[self._make.job(job) for job in jobs])
-        return await self._mutate("submitJobs", params, SubmittedJobs)
+        return await self._mutate("submitJobs", params, SUBMITTED_JOBS)
 
     @overload
     async def claim(
@@ -222,7 +237,7 @@ class Client(Connection):
             wait_ms=wait_ms,
             on_orphaned=partial(self._give_back, worker_id),
         )
-        claimed = msgspec.msgpack.decode(encoded, type=WireJobs)
+        claimed = JOBS.decode(encoded)
         return [ClaimedJob(job, worker_id, payload_type) for job in claimed.jobs]
 
     async def heartbeat(self, job: Held) -> bool:
@@ -239,7 +254,7 @@ class Client(Connection):
     async def heartbeat_many(self, worker_id: str, jobs: Iterable[Held]) -> Heartbeats:
         """Extend leases, in one request."""
         params = HeartbeatJobsParams(worker_id=worker_id, jobs=self._make.leases(jobs))
-        return await self._call("heartbeatJobs", params, Heartbeats)
+        return await self._read("heartbeatJobs", params, HEARTBEATS)
 
     async def complete(self, job: Held, result: object = None) -> None:
         """Report one job done.
@@ -258,7 +273,7 @@ class Client(Connection):
             attempt=job.attempt,
             result=encode_value(result),
         )
-        await self._mutate("completeJob", params, Nothing)
+        await self._mutate("completeJob", params, NOTHING)
 
     async def complete_many(
         self,
@@ -276,12 +291,13 @@ class Client(Connection):
             jobs=[self._make.completion(completion) for completion in completions],
             claim=None if claim is None else self._make.following_claim(worker_id, claim),
         )
-        found = await self._mutate(
+        encoded = await self._open_session.call(
             "completeJobs",
-            params,
-            WireJobs,
+            encode_params(params),
+            is_sequenced=True,
             on_orphaned=None if claim is None else partial(self._give_back, worker_id),
         )
+        found = JOBS.decode(encoded)
         jobs = [ClaimedJob[Any](job, worker_id, None) for job in found.jobs]
         return Completions(completed=found.completed, lost=found.lost, jobs=jobs)
 
@@ -312,7 +328,7 @@ class Client(Connection):
             retry_in_ms=retry_in_ms,
             final=final,
         )
-        return await self._mutate("failJob", params, Failure)
+        return await self._mutate("failJob", params, FAILURE)
 
     async def snooze(self, job: Held, delay_ms: int) -> int:
         """Give a held job back for later, without spending an attempt.
@@ -330,7 +346,7 @@ class Client(Connection):
         params = SnoozeJobParams(
             job_id=job.job_id, worker_id=job.worker_id, attempt=job.attempt, delay_ms=delay_ms
         )
-        return (await self._mutate("snoozeJob", params, Snoozed)).run_at
+        return (await self._mutate("snoozeJob", params, SNOOZED)).run_at
 
     async def cancel(self, job_id: str) -> Literal["gone", "cancelRequested"]:
         """Remove a waiting job, or ask the worker of one in progress to stop.
@@ -338,7 +354,7 @@ class Client(Connection):
         Raises:
             JobNotFound: no such job.
         """
-        return (await self._mutate("cancelJob", JobParams(job_id=job_id), Cancelled)).status
+        return (await self._mutate("cancelJob", JobParams(job_id=job_id), CANCELLED)).status
 
     async def delete(self, job_id: str) -> None:
         """Remove a job that nobody works on.
@@ -347,7 +363,7 @@ class Client(Connection):
             JobNotFound: no such job.
             WrongStatus: it is in progress.
         """
-        await self._mutate("deleteJob", JobParams(job_id=job_id), Nothing)
+        await self._mutate("deleteJob", JobParams(job_id=job_id), NOTHING)
 
     async def retry(self, job_id: str) -> None:
         """Make a dead or scheduled job claimable now.
@@ -356,7 +372,7 @@ class Client(Connection):
             JobNotFound: no such job.
             WrongStatus: it is neither dead nor scheduled, or its unique key is taken.
         """
-        await self._mutate("retryJob", JobParams(job_id=job_id), Nothing)
+        await self._mutate("retryJob", JobParams(job_id=job_id), NOTHING)
 
     async def redrive(self, *, type: str | None = None, limit: int | None = None) -> int:
         """Make dead jobs claimable again, the oldest first; returns how many.
@@ -366,7 +382,7 @@ class Client(Connection):
             limit: at most so many; by default all.
         """
         params = RedriveDeadParams(type=type, limit=limit)
-        return (await self._mutate("redriveDead", params, Redriven)).count
+        return (await self._mutate("redriveDead", params, REDRIVEN)).count
 
     async def get_job(
         self,
@@ -392,8 +408,7 @@ class Client(Connection):
         encoded = await self._open_session.call(
             "getJob", encode_params(params), is_sequenced=False, wait_ms=wait_ms
         )
-        job = msgspec.msgpack.decode(encoded, type=JobDetails)
-        return job.with_types(payload_type, result_type)
+        return JOB.decode(encoded).with_types(payload_type, result_type)
 
     async def list_jobs(
         self,
@@ -412,7 +427,7 @@ class Client(Connection):
             cursor: from the page before.
         """
         params = ListJobsParams(status=status, type=type, limit=limit, cursor=cursor or None)
-        return await self._call("listJobs", params, JobPage)
+        return await self._read("listJobs", params, JOB_PAGE)
 
     async def iterate_jobs(
         self, *, status: JobStatus | None = None, type: str | None = None
@@ -429,19 +444,19 @@ class Client(Connection):
 
     async def stats(self) -> Stats:
         """Counts of the committed queue."""
-        return await self._call("getStats", QueueParams(), Stats)
+        return await self._read("getStats", QueueParams(), STATS)
 
     async def pause(self, *, type: str | None = None) -> None:
         """Give claims nothing, of one type or of all; submits are taken as before."""
-        await self._mutate("pauseQueue", PauseQueueParams(type=type), Nothing)
+        await self._mutate("pauseQueue", PauseQueueParams(type=type), NOTHING)
 
     async def resume(self, *, type: str | None = None) -> None:
         """End a pause, of one type or of all."""
-        await self._mutate("resumeQueue", PauseQueueParams(type=type), Nothing)
+        await self._mutate("resumeQueue", PauseQueueParams(type=type), NOTHING)
 
     def _give_back(self, worker_id: str, encoded: msgspec.Raw) -> None:
         """Nobody waits for these jobs any more: hand them back, without spending an attempt."""
-        for job in msgspec.msgpack.decode(encoded, type=WireJobs).jobs:
+        for job in JOBS.decode(encoded).jobs:
             params = SnoozeJobParams(
                 job_id=job.job_id, worker_id=worker_id, attempt=job.attempt, delay_ms=SNOOZE_MS_MIN
             )

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import random as random_module
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 from typing import Literal, Self, TypeVar
 
 import httpx
-import msgspec
 import trio
+from msgspec.msgpack import Decoder
 
 from osqueue.client.discovery import Discovery, is_store_url
 from osqueue.client.requests import encode_params
@@ -48,7 +48,7 @@ class Connection:
         self._brokers, self._discovery = _resolve(target)
         self._transport: Literal["websocket", "http"] = transport
         self._timeout_ms = int(timeout_s * 1_000) or 1
-        self._random = random or random_module.SystemRandom()
+        self._random = random or random_module.Random()
         self._session: Session | None = None
         self._nursery: trio.Nursery | None = None
         self._nursery_manager: AbstractAsyncContextManager[trio.Nursery] | None = None
@@ -107,22 +107,17 @@ class Connection:
             raise RuntimeError("enter the client first: async with Client(...) as client")
         return self._session
 
-    async def _call(self, method: str, params: Params, result: type[ResultT]) -> ResultT:
-        encoded = await self._open_session.call(method, encode_params(params), is_sequenced=False)
-        return msgspec.msgpack.decode(encoded, type=result)
-
-    async def _mutate(
-        self,
-        method: str,
-        params: Params,
-        result: type[ResultT],
-        *,
-        on_orphaned: Callable[[msgspec.Raw], None] | None = None,
-    ) -> ResultT:
-        encoded = await self._open_session.call(
-            method, encode_params(params), is_sequenced=True, on_orphaned=on_orphaned
+    async def _read(self, method: str, params: Params, result: Decoder[ResultT]) -> ResultT:
+        """Call what carries no sequence: reads and heartbeats."""
+        return result.decode(
+            await self._open_session.call(method, encode_params(params), is_sequenced=False)
         )
-        return msgspec.msgpack.decode(encoded, type=result)
+
+    async def _mutate(self, method: str, params: Params, result: Decoder[ResultT]) -> ResultT:
+        """Call what is applied once, however often it is repeated."""
+        return result.decode(
+            await self._open_session.call(method, encode_params(params), is_sequenced=True)
+        )
 
 
 def _resolve(

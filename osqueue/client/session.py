@@ -96,14 +96,13 @@ class Session:
         call.waiter = trio.lowlevel.current_task()
 
         def abandon(_: object) -> trio.lowlevel.Abort:
-            call.waiter = None
             self.calls.abandon(call)
             return trio.lowlevel.Abort.SUCCEEDED
 
         await trio.lowlevel.wait_task_rescheduled(abandon)
-        if call.error is not None:
+        if call.result is None:
+            assert call.error is not None
             raise call.error
-        assert call.result is not None
         return call.result
 
     def send(self, method: str, params: bytes, *, is_sequenced: bool, wait_ms: int = 0) -> Call:
@@ -162,7 +161,6 @@ class Session:
 def _wake(call: Call) -> None:
     if call.waiter is not None:
         trio.lowlevel.reschedule(cast("trio.lowlevel.Task", call.waiter))
-        call.waiter = None
 
 
 def _make_transport(kind: Literal["websocket", "http"], traffic: Traffic) -> Transport:
