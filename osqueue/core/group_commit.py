@@ -123,6 +123,11 @@ class GroupCommit:
         """The term's number."""
         return self.header.epoch
 
+    @property
+    def ending(self) -> QueueError | None:
+        """What to answer instead of enqueueing, once the term is over; None while it goes on."""
+        return None if self._step_down is None else self._step_down.error
+
     def is_trusted(self, steady_ms: int) -> bool:
         """Whether no other broker can have taken over by now."""
         return steady_ms - self._proven_ms < self._committed_timeout_ms // 2

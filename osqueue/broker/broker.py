@@ -1,0 +1,252 @@
+"""The broker: stands for election, serves its terms, and answers for the queue meanwhile."""
+
+from __future__ import annotations
+
+import gc
+import random as random_module
+from collections.abc import Callable, Sequence
+
+import structlog
+import trio
+
+from osqueue.broker.clocks import Clock
+from osqueue.broker.commit_loop import run_term
+from osqueue.broker.leadership_loop import ProbeAnswer, run_election
+from osqueue.broker.statistics import Statistics
+from osqueue.broker.store_calls import StoreCalls
+from osqueue.broker.waiters import Waiter
+from osqueue.broker.wakeup import Wakeup
+from osqueue.core.errors import QueueError, Unavailable
+from osqueue.core.group_commit import GroupCommit
+from osqueue.core.leadership import BrokerIdentity, Elected, Leadership
+from osqueue.core.limits import QueueRules
+from osqueue.core.mutations import Request
+from osqueue.core.outcomes import Outcome
+from osqueue.core.retry_policy import RetryPolicy
+from osqueue.core.writes.effects import StepDown
+from osqueue.core.writes.terms import CommitIds
+from osqueue.core.writes.write_pace import WritePace
+from osqueue.settings import Settings
+from storage_adapters.contract import ObjectStore
+
+__all__ = ["Broker", "make_rules", "no_probe"]
+
+log = structlog.get_logger(__name__)
+
+
+def make_rules(settings: Settings) -> QueueRules:
+    """The queue's rules as they are set."""
+    return QueueRules(
+        limits=settings.limits,
+        lease_ms=settings.lease_ms,
+        max_attempts=settings.max_attempts,
+        retry=RetryPolicy(settings.retry_base_ms, settings.retry_factor, settings.retry_cap_ms),
+    )
+
+
+async def no_probe(address: str) -> str | None:
+    """A probe that never gives evidence: takeovers then wait for the leader's timeout."""
+    await trio.lowlevel.checkpoint()
+    return None
+
+
+class Broker:
+    """One process's part in a queue. `run` it in a nursery of yours, `submit` from anywhere."""
+
+    def __init__(
+        self,
+        store: ObjectStore,
+        settings: Settings,
+        identity: BrokerIdentity,
+        *,
+        clock: Clock,
+        random: random_module.Random,
+        key: str = "queue.json",
+        probe_leader: ProbeAnswer = no_probe,
+    ) -> None:
+        """`key` names the document within the store."""
+        self.name = identity.name
+        self.advertised_address = identity.address
+        self.statistics = Statistics()
+        self.is_draining = False
+        self._clock = clock
+        self._random = random
+        self._interval_ms = settings.group_commit_interval_ms
+        self._rules = make_rules(settings)
+        self._pace = WritePace(
+            heartbeat_interval_ms=settings.broker_heartbeat_interval_ms,
+            broker_timeout_ms=settings.broker_heartbeat_timeout_ms,
+        )
+        self._commit_ids = CommitIds(identity.name)
+        self._leadership = Leadership(
+            identity,
+            rules=self._rules,
+            pace=self._pace,
+            commit_ids=self._commit_ids,
+            random=random,
+        )
+        self._calls = StoreCalls(
+            store,
+            key,
+            clock=clock,
+            statistics=self.statistics,
+            read_timeout_ms=settings.broker_heartbeat_timeout_ms // 2,
+        )
+        self._probe_leader = probe_leader
+        self._wakeup = Wakeup()
+        self._election = trio.CancelScope()
+        self._term: GroupCommit | None = None
+        self._lead_lost = trio.Event()
+        self._finished = trio.Event()
+
+    def now_ms(self) -> int:
+        """The wall clock, ms since the epoch."""
+        return self._clock.now_ms()
+
+    def steady_ms(self) -> int:
+        """The steady clock, ms."""
+        return self._clock.steady_ms()
+
+    @property
+    def is_trusted_leader(self) -> bool:
+        """Whether this broker leads and no other can have taken over by now."""
+        return self._term is not None and self._term.is_trusted(self._clock.steady_ms())
+
+    @property
+    def epoch(self) -> int:
+        """The newest term that this broker knows of; 0 before the first load."""
+        header = self._leadership.header
+        return 0 if header is None else header.epoch
+
+    @property
+    def leader_address(self) -> str:
+        """Where the leader can be reached as far as this broker knows; empty: nobody is known."""
+        if self._term is not None:
+            return self.advertised_address
+        return self._leadership.not_leader().broker_address
+
+    async def submit(self, requests: Sequence[Request]) -> list[Outcome]:
+        """Ask the queue, all in one batch. Returns the outcomes in order, refusals among them.
+
+        An outcome that is not a refusal is durable.
+
+        Cancellation: the caller stops waiting. What it asked for may still be committed; jobs that
+        it claimed are given back.
+        """
+        refusal = self._refusal()
+        if refusal is not None:
+            return [refusal] * len(requests)
+        term = self._term
+        assert term is not None, "who does not lead refuses"
+        if not requests:
+            return []
+        waiter = Waiter(requests)
+        term.enqueue(waiter)
+        self._wakeup.set()
+        try:
+            await waiter.settled.wait()
+        finally:
+            if not waiter.settled.is_set():
+                term.abandon(waiter)
+        return [_known(outcome) for outcome in waiter.outcomes]
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Follow, lead, follow, until drained. `started` once it leads or knows who does.
+
+        Raises:
+            StoredDataInvalid: the document cannot be used; it was not overwritten.
+            StoreMisconfigured: the store cannot be used.
+
+        Cancellation: at once and without a release: a standby waits for the timeout. Call `drain`
+        first to hand over at once.
+        """
+        is_started = False
+
+        def report_started() -> None:
+            nonlocal is_started
+            if not is_started:
+                is_started = True
+                task_status.started()
+
+        try:
+            while not self.is_draining:
+                await self._lead_once(report_started)
+        finally:
+            self._finished.set()
+
+    async def drain(self) -> None:
+        """Answer what is here, hand the lead over, and end `run`.
+
+        Cancellation: draining goes on.
+        """
+        self.is_draining = True
+        if self._term is not None:
+            self._term.drain()
+            self._wakeup.set()
+        else:
+            self._election.cancel()
+        await self._finished.wait()
+
+    async def wait_lead_lost(self) -> None:
+        """Wait until a term of this broker ends, however it ends.
+
+        Cancellation: nothing happens.
+        """
+        await self._lead_lost.wait()
+
+    def _refusal(self) -> QueueError | None:
+        if self._term is not None:
+            return self._term.ending
+        if self.is_draining:
+            return Unavailable("this broker is stopping: nothing was applied")
+        return self._leadership.not_leader()
+
+    async def _lead_once(self, report_started: Callable[[], None]) -> None:
+        elected: Elected | None = None
+        with trio.CancelScope() as self._election:
+            elected = await run_election(
+                self._leadership,
+                self._calls,
+                clock=self._clock,
+                wakeup=self._wakeup,
+                probe_leader=self._probe_leader,
+                on_following=report_started,
+            )
+        if elected is None:
+            return
+        self._term = GroupCommit(
+            elected.term,
+            rules=self._rules,
+            pace=self._pace,
+            commit_ids=self._commit_ids,
+            random=self._random,
+            steady_ms=self._clock.steady_ms(),
+            interval_ms=self._interval_ms,
+        )
+        self.statistics.terms += 1
+        log.info("elected", epoch=self._term.epoch, reason=elected.reason, broker=self.name)
+        # What was loaded stays: the collector need not walk it again and again.
+        gc.freeze()
+        report_started()
+        step_down = await self._serve(self._term)
+        log.info("stepped down", epoch=self.epoch, reason=step_down.reason, broker=self.name)
+
+    async def _serve(self, term: GroupCommit) -> StepDown:
+        try:
+            return await run_term(
+                term,
+                self._calls,
+                clock=self._clock,
+                wakeup=self._wakeup,
+                statistics=self.statistics,
+            )
+        finally:
+            self._term = None
+            self._leadership.term_ended(self._clock.steady_ms())
+            self._lead_lost.set()
+            self._lead_lost = trio.Event()
+
+
+def _known(outcome: Outcome | None) -> Outcome:
+    assert outcome is not None, "a settled ticket has every outcome"
+    return outcome

@@ -1,0 +1,48 @@
+"""Drives one term: asks the group commit what to do, does it, reports, asks again."""
+
+from __future__ import annotations
+
+from osqueue.broker.clocks import Clock
+from osqueue.broker.statistics import Statistics
+from osqueue.broker.store_calls import StoreCalls
+from osqueue.broker.waiters import wake
+from osqueue.broker.wakeup import Wakeup
+from osqueue.core.group_commit import GroupCommit
+from osqueue.core.writes.effects import LoadDocument, Settle, StepDown, WaitUntil, WriteDocument
+
+__all__ = ["run_term"]
+
+
+async def run_term(
+    machine: GroupCommit,
+    calls: StoreCalls,
+    *,
+    clock: Clock,
+    wakeup: Wakeup,
+    statistics: Statistics,
+) -> StepDown:
+    """Serve until the term ends. Every ticket that was enqueued has been settled then.
+
+    Raises:
+        StoredDataInvalid: the document has become unusable.
+        StoreMisconfigured: no store call can succeed.
+
+    Cancellation: the write in flight may land; its callers are not answered.
+    """
+    while True:
+        effect = machine.next_effect(clock.now_ms(), clock.steady_ms())
+        match effect:
+            case Settle():
+                statistics.mutation_writes = machine.mutation_writes_count
+                if effect.commit is not None:
+                    statistics.commits += 1
+                    statistics.last_commit = effect.commit
+                await wake(effect.tickets)
+            case WriteDocument():
+                await calls.write(effect, machine)
+            case LoadDocument():
+                await calls.load(effect, machine)
+            case WaitUntil():
+                await wakeup.wait_until(effect.steady_ms, clock)
+            case StepDown():
+                return effect

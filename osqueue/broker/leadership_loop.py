@@ -1,0 +1,77 @@
+"""Drives a broker that does not lead until it is elected."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+import structlog
+import trio
+
+from osqueue.broker.clocks import Clock
+from osqueue.broker.store_calls import StoreCalls
+from osqueue.broker.wakeup import Wakeup
+from osqueue.core.leadership import Elected, Leadership
+from osqueue.core.writes.effects import LoadDocument, ProbeLeader, WaitUntil, WriteDocument
+
+__all__ = ["ProbeAnswer", "run_election"]
+
+log = structlog.get_logger(__name__)
+
+ProbeAnswer = Callable[[str], Awaitable[str | None]]
+"""Asks the broker at an address for its name. Raises ConnectionRefusedError where its port refuses;
+returns None where nothing, or nothing sensible, is answered."""
+
+_PROBE_TIMEOUT_S = 1.0
+
+
+async def run_election(
+    machine: Leadership,
+    calls: StoreCalls,
+    *,
+    clock: Clock,
+    wakeup: Wakeup,
+    probe_leader: ProbeAnswer,
+    on_following: Callable[[], None],
+) -> Elected:
+    """Follow until this broker is elected.
+
+    `on_following` is called whenever there is nothing to do but to wait for a known leader.
+
+    Raises:
+        StoredDataInvalid: the document cannot be used.
+        StoreMisconfigured: no store call can succeed.
+
+    Cancellation: a takeover in flight may land; the next broker finds a leader that is gone.
+    """
+    while True:
+        effect = machine.next_effect(clock.now_ms(), clock.steady_ms())
+        match effect:
+            case Elected():
+                return effect
+            case LoadDocument():
+                await calls.load(effect, machine)
+            case WriteDocument():
+                await calls.write(effect, machine)
+            case ProbeLeader():
+                await _probe(effect.address, machine, probe_leader, clock)
+            case WaitUntil():
+                if machine.header is not None:
+                    on_following()
+                await wakeup.wait_until(effect.steady_ms, clock)
+
+
+async def _probe(
+    address: str, machine: Leadership, probe_leader: ProbeAnswer, clock: Clock
+) -> None:
+    name: str | None = None
+    try:
+        with trio.move_on_after(_PROBE_TIMEOUT_S):
+            name = await probe_leader(address)
+    except ConnectionRefusedError:
+        log.debug("the leader's port refuses", address=address)
+        machine.leader_refused(clock.steady_ms())
+        return
+    if name is None:
+        machine.leader_silent()
+    else:
+        machine.leader_answered(name)

@@ -1,0 +1,157 @@
+"""One call to the store for one effect of a machine, and its result reported back as a fact.
+
+Exactly one attempt: whether to try again is the machine's to decide.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import structlog
+import trio
+
+from osqueue.broker.clocks import Clock
+from osqueue.broker.statistics import Statistics
+from osqueue.core.document import HEAD_BYTES_MAX
+from osqueue.core.writes.effects import LoadDocument, WriteDocument
+from storage_adapters.contract import (
+    Absent,
+    AccessDenied,
+    Match,
+    NotApplied,
+    ObjectMissing,
+    ObjectStore,
+    StoreUnavailable,
+    Unchanged,
+    Version,
+    VersionConflict,
+    WriteOutcomeUnknown,
+)
+
+__all__ = ["Machine", "StoreCalls"]
+
+log = structlog.get_logger(__name__)
+
+
+class Machine(Protocol):
+    """What both machines of the core want to be told of store calls."""
+
+    def write_succeeded(self, version: str, steady_ms: int) -> None:
+        """Written."""
+        ...
+
+    def write_not_applied(self, steady_ms: int) -> None:
+        """Surely not written."""
+        ...
+
+    def write_conflicted(self) -> None:
+        """Refused by the condition."""
+        ...
+
+    def write_outcome_unknown(self, *, timed_out_ms: int | None = None) -> None:
+        """Perhaps written."""
+        ...
+
+    def document_loaded(self, data: bytes, version: str, steady_ms: int) -> None:
+        """Read."""
+        ...
+
+    def document_unchanged(self, steady_ms: int) -> None:
+        """The known version is still there."""
+        ...
+
+    def document_missing(self, steady_ms: int) -> None:
+        """No such object."""
+        ...
+
+    def load_failed(self, steady_ms: int) -> None:
+        """Not read."""
+        ...
+
+
+class StoreCalls:
+    """The one object of a queue in its store."""
+
+    def __init__(
+        self,
+        store: ObjectStore,
+        key: str,
+        *,
+        clock: Clock,
+        statistics: Statistics,
+        read_timeout_ms: int,
+    ) -> None:
+        self._store = store
+        self._key = key
+        self._clock = clock
+        self._statistics = statistics
+        self._read_timeout_ms = read_timeout_ms
+
+    async def write(self, effect: WriteDocument, machine: Machine) -> None:
+        """Make one attempt and report it.
+
+        Raises:
+            StoreMisconfigured: no attempt can succeed.
+
+        Cancellation: the attempt may land; nothing is reported.
+        """
+        self._statistics.writes += 1
+        base = effect.base_version
+        condition = Absent() if base is None else Match(Version(base))
+        version: Version | None = None
+        with trio.move_on_after(effect.timeout_ms / 1_000) as deadline:
+            try:
+                version = await self._store.put(self._key, effect.chunks, condition=condition)
+            except (VersionConflict, ObjectMissing):
+                self._statistics.conflicts += 1
+                machine.write_conflicted()
+                return
+            except (NotApplied, AccessDenied) as error:
+                log.warning("the store refused a write", reason=str(error), advice=error.advice)
+                machine.write_not_applied(self._clock.steady_ms())
+                return
+            except WriteOutcomeUnknown as error:
+                log.warning("the store did not say whether a write landed", reason=str(error))
+        if version:
+            self._statistics.bytes_written += sum(map(len, effect.chunks))
+            machine.write_succeeded(version, self._clock.steady_ms())
+            return
+        self._statistics.unknown_outcomes += 1
+        timed_out_ms = effect.timeout_ms if deadline.cancelled_caught else None
+        if timed_out_ms is not None:
+            log.warning("a write was not answered in time", timeout_ms=timed_out_ms)
+        machine.write_outcome_unknown(timed_out_ms=timed_out_ms)
+
+    async def load(self, effect: LoadDocument, machine: Machine) -> None:
+        """Read once and report what was found.
+
+        Raises:
+            StoredDataInvalid: it cannot be used, or has vanished.
+            StoreMisconfigured: no read can succeed.
+
+        Cancellation: nothing is reported.
+        """
+        self._statistics.reads += 1
+        known = effect.if_changed_from
+        with trio.move_on_after(self._read_timeout_ms / 1_000):
+            try:
+                found = await self._store.read(
+                    self._key,
+                    if_changed_from=None if known is None else Version(known),
+                    head_bytes=HEAD_BYTES_MAX if effect.head_only else None,
+                )
+            except ObjectMissing:
+                machine.document_missing(self._clock.steady_ms())
+                return
+            except (StoreUnavailable, AccessDenied) as error:
+                log.warning("the store cannot be read", reason=str(error), advice=error.advice)
+                machine.load_failed(self._clock.steady_ms())
+                return
+            if isinstance(found, Unchanged):
+                machine.document_unchanged(self._clock.steady_ms())
+                return
+            self._statistics.bytes_read += len(found.data)
+            machine.document_loaded(found.data, found.version, self._clock.steady_ms())
+            return
+        log.warning("a read was not answered in time", timeout_ms=self._read_timeout_ms)
+        machine.load_failed(self._clock.steady_ms())

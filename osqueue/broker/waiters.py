@@ -1,0 +1,42 @@
+"""Callers that wait for their ticket to be settled.
+
+A cancelled caller stops waiting; what it asked for may still be committed. Jobs that it claimed
+are given back with the next write.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import trio
+
+from osqueue.core.mutations import Request
+from osqueue.core.writes.tickets import Ticket
+
+__all__ = ["Waiter", "wake"]
+
+_SLICE = 500
+"""Callers woken before others get a turn: each costs the scheduler a few microseconds."""
+
+
+class Waiter(Ticket):
+    """A ticket with somebody waiting for it."""
+
+    __slots__ = ("settled",)
+
+    def __init__(self, requests: Sequence[Request]) -> None:
+        super().__init__(requests)
+        self.settled = trio.Event()
+
+
+async def wake(tickets: Sequence[Ticket]) -> None:
+    """Wake the callers of settled tickets.
+
+    Cancellation: at a checkpoint between slices; nobody of a slice is left out.
+    """
+    for start in range(0, len(tickets), _SLICE):
+        if start:
+            await trio.lowlevel.checkpoint()
+        for ticket in tickets[start : start + _SLICE]:
+            assert isinstance(ticket, Waiter), "every ticket of a broker has a waiter"
+            ticket.settled.set()
