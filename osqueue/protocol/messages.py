@@ -162,7 +162,7 @@ METHODS: dict[str, Method] = {
             HeartbeatResult,
             "POST",
             "/v1/jobs/{jobId}/heartbeat",
-            True,
+            False,
         ),
         Method(
             "heartbeatJobs",
@@ -170,7 +170,7 @@ METHODS: dict[str, Method] = {
             HeartbeatJobsResult,
             "POST",
             "/v1/jobs/heartbeat",
-            True,
+            False,
         ),
         Method(
             "completeJob",

@@ -110,29 +110,36 @@ class SubmitJobsParams(QueueParams, kw_only=True):
 
 
 class ClaimJobParams(QueueParams, kw_only=True):
-    """Take one job."""
+    """Take one job, or wait for one."""
 
     worker_id: str
+    """Of one process only."""
     types: list[str] | None = None
     """Absent or empty: all."""
-
-
-class FollowingClaimParams(ClaimJobParams, kw_only=True):
-    """Take jobs; what completeJobs may carry."""
-
-    limit: int = 1
-    """1 to 1,000."""
     lease_ms: int | None = None
     """1,000 to 86,400,000; absent: the broker's setting. Raised to what the broker can keep."""
     claim_id: str | None = None
     """A repeat with the same worker id and claim id gets the jobs that are still held."""
+    wait_ms: int | None = None
+    """0 to 60,000: how long a claim that finds nothing waits; absent: 0."""
 
 
-class ClaimJobsParams(FollowingClaimParams, kw_only=True):
+class ClaimJobsParams(ClaimJobParams, kw_only=True):
     """Take jobs, or wait for some."""
 
-    wait_ms: int = 0
-    """0 to 60,000: how long a claim that finds nothing waits."""
+    limit: int = 1
+    """1 to 1,000."""
+
+
+class FollowingClaimParams(Params, kw_only=True):
+    """Take jobs in the same write as completions: as claimJobs, but without waiting."""
+
+    worker_id: str | None = None
+    """Absent: that of the completions; no other is allowed."""
+    types: list[str] | None = None
+    limit: int = 1
+    lease_ms: int | None = None
+    claim_id: str | None = None
 
 
 class LeaseParams(Params, kw_only=True):
@@ -214,7 +221,7 @@ class RedriveDeadParams(QueueParams, kw_only=True):
 class GetJobParams(JobParams, kw_only=True):
     """Look at one job."""
 
-    wait_ms: int = 0
+    wait_ms: int | None = None
     """Not served yet: until it has ended."""
 
 

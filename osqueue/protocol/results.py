@@ -6,6 +6,8 @@ results of jobs are `msgspec.Raw` in the encoding of the reply.
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
@@ -129,8 +131,8 @@ class CompleteJobsResult(Result):
 class FailJobResult(Result):
     """What became of the job."""
 
-    status: JobStatus
-    """`scheduled`, `unclaimed` or `dead`."""
+    status: JobStatus | Literal["gone"]
+    """`scheduled`, `unclaimed` or `dead`; `gone` where its cancellation had been asked for."""
     run_at: int = 0
     """When it is claimable again, ms since the epoch; absent for a dead one."""
 
@@ -237,8 +239,8 @@ class StatsResult(Result):
     dead: int
     paused: bool
     paused_types: list[str]
-    oldest_unclaimed_at: int
-    """When the oldest waiting job was created, ms since the epoch; 0: none waits."""
+    next_created_at: int
+    """When the job was created that is next in turn, ms since the epoch; 0: none waits."""
     epoch: int
     commit_id: str
     storage: StorageCounts

@@ -1,0 +1,281 @@
+"""From a frame of requests to a frame of replies, by way of the broker.
+
+The requests of a frame go to the broker as one ticket, and come back together; only a claim that
+may wait gets a ticket of its own, so that nothing else waits with it. Each request succeeds or
+fails alone: one that is malformed or out of bounds is answered without the broker, beside the
+others.
+
+Both front ends (`rest.py`, `websocket.py`) call this file, and so does `osqueue.testing`.
+"""
+
+from __future__ import annotations
+
+import random as random_module
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import msgspec
+import trio
+from msgspec import Raw
+
+from osqueue.core.errors import BrokerProtocolError, InvalidRequest, QueueError, Unavailable
+from osqueue.core.limits import Limits
+from osqueue.core.mutations import ClaimJobs, ReadDocument, ReadStats, Request
+from osqueue.core.outcomes import (
+    DocumentRead,
+    JobRead,
+    JobsClaimed,
+    JobsListed,
+    Outcome,
+    QueueStats,
+)
+from osqueue.protocol.codec import (
+    Encoding,
+    Frame,
+    MalformedRequest,
+    decode_params,
+    null_id,
+)
+from osqueue.protocol.error_codes import error_to_wire
+from osqueue.protocol.messages import PROTOCOL_VERSION, WireErrorReply, WireReply, WireRequest
+from osqueue.protocol.params import HelloParams, QueueParams
+from osqueue.protocol.results import HelloResult, Result, ThrottleStatsResult
+from osqueue.server.bounds import check_name
+from osqueue.server.replies import Renderer
+from osqueue.server.requests import RequestBuilder, RequestContext, cut_budgets
+from osqueue.settings import Settings
+
+if TYPE_CHECKING:
+    from osqueue.broker.broker import Broker
+
+__all__ = ["Call", "Caller", "Dispatcher", "Reply", "Ticket", "refuse"]
+
+Reply = WireReply | WireErrorReply
+SCOPES = ["read", "work", "submit", "admin"]
+"""What a caller may do; everything, as long as there are no tokens."""
+
+
+class Caller(msgspec.Struct):
+    """Who sends the frames: one WebSocket connection, or one HTTP request."""
+
+    client_id: str = ""
+    """What sequences count under; set by `hello` or by the HTTP header."""
+    is_websocket: bool = False
+    allows_wait: bool = True
+    """Not in HTTP batches, which have one answer."""
+
+
+class Call(msgspec.Struct):
+    """One request on its way, and then its reply."""
+
+    id: Raw
+    method: str
+    request: Request | None
+    reply: Reply | None = None
+
+
+class Ticket(msgspec.Struct):
+    """Calls that go to the broker together and are answered together."""
+
+    calls: list[Call]
+    encoding: Encoding
+    is_waiting: bool = False
+    """It holds one claim that may wait, and nothing else."""
+
+
+class Dispatcher:
+    """The one road to the broker for every front end."""
+
+    def __init__(self, broker: Broker, settings: Settings, random: random_module.Random) -> None:
+        self.broker = broker
+        self.settings = settings
+        self.limits = settings.limits
+        self._builder = RequestBuilder(settings, random)
+        self._waits: set[trio.CancelScope] = set()
+        self._drain_reason = ""
+
+    @property
+    def is_draining(self) -> bool:
+        """Whether requests are refused because the broker stops."""
+        return bool(self._drain_reason)
+
+    def begin_drain(self, reason: str) -> None:
+        """Answer every waiting claim with nothing, and refuse what comes from now on."""
+        self._drain_reason = reason
+        for scope in self._waits:
+            scope.cancel()
+
+    def read(self, frame: Frame, caller: Caller) -> list[Ticket]:
+        """Turn a frame into tickets, the one that does not wait first.
+
+        `hello` is answered here, and names the caller for the requests behind it in the same frame.
+        """
+        context = RequestContext(
+            encoding=frame.encoding,
+            now_ms=self.broker.now_ms(),
+            steady_ms=self.broker.steady_ms(),
+            client_id=caller.client_id,
+            allows_wait=caller.allows_wait,
+        )
+        prompt = Ticket([], frame.encoding)
+        waiting: list[Ticket] = []
+        for wire in frame.requests:
+            call = self._read_one(wire, caller, context)
+            request = call.request
+            if isinstance(request, ClaimJobs) and request.wait_until_ms:
+                waiting.append(Ticket([call], frame.encoding, is_waiting=True))
+            else:
+                prompt.calls.append(call)
+        requests = [call.request for call in prompt.calls if call.request is not None]
+        cut_budgets(requests, self.limits)
+        for ticket in waiting:
+            cut_budgets([call.request for call in ticket.calls if call.request], self.limits)
+        return [prompt, *waiting] if prompt.calls else waiting
+
+    def _read_one(
+        self, wire: WireRequest | MalformedRequest, caller: Caller, context: RequestContext
+    ) -> Call:
+        call_id = wire.id if memoryview(wire.id).nbytes else null_id(context.encoding)
+        if isinstance(wire, MalformedRequest):
+            return Call(call_id, "", None, refuse(call_id, wire.error))
+        try:
+            result = self._answer_here(wire, caller, context)
+            if result is not None:
+                return Call(call_id, wire.method, None, WireReply(call_id, True, result))
+            return Call(call_id, wire.method, self._builder.build(wire, context))
+        except QueueError as error:
+            return Call(call_id, wire.method, None, refuse(call_id, error))
+
+    def _answer_here(
+        self, wire: WireRequest, caller: Caller, context: RequestContext
+    ) -> Result | None:
+        """Answer the methods that the core knows nothing of."""
+        match wire.method:
+            case "hello":
+                if not caller.is_websocket:
+                    raise InvalidRequest("hello exists on the WebSocket only")
+                params = decode_params(wire.params, HelloParams, context.encoding)
+                return self._hello(params, caller, context)
+            case "getThrottleStats":
+                decode_params(wire.params, QueueParams, context.encoding)
+                return ThrottleStatsResult(throttling=False)
+            case "subscribe":
+                raise InvalidRequest("subscribe is not served yet; ask getStats and listJobs")
+            case _:
+                return None
+
+    def _hello(self, params: HelloParams, caller: Caller, context: RequestContext) -> HelloResult:
+        if params.protocol not in (None, PROTOCOL_VERSION):
+            raise BrokerProtocolError(
+                f"protocol is {params.protocol}; this broker speaks version {PROTOCOL_VERSION}"
+            )
+        if params.client_id is not None:
+            caller.client_id = check_name("clientId", params.client_id, self.limits)
+            context.client_id = caller.client_id
+        return HelloResult(
+            broker_name=self.broker.name,
+            epoch=self.broker.epoch,
+            broker_address=self.broker.leader_address,
+            limits=wire_limits(self.limits),
+            scopes=SCOPES,
+        )
+
+    async def answer(self, ticket: Ticket) -> list[Reply]:
+        """Ask the broker, and give the replies in the order of the calls.
+
+        Cancellation: the caller stops waiting; mutations may still be committed, and jobs claimed
+        for it are given back.
+        """
+        requests = [call.request for call in ticket.calls if call.request is not None]
+        outcomes = iter(await self._ask(requests, ticket.is_waiting) if requests else ())
+        renderer = Renderer(self.broker, ticket.encoding)
+        reply_bytes = 0
+        replies: list[Reply] = []
+        for call in ticket.calls:
+            reply = call.reply
+            if reply is None:
+                outcome = next(outcomes)
+                reply_bytes += read_bytes(outcome)
+                reply = self._render(call, outcome, renderer, reply_bytes)
+            replies.append(reply)
+        return replies
+
+    async def read_document(self) -> Sequence[bytes]:
+        """The whole document as committed, in chunks.
+
+        Raises:
+            QueueError: this broker does not lead, or cannot tell.
+        """
+        [outcome] = await self._ask([ReadDocument()], False)
+        if isinstance(outcome, QueueError):
+            raise outcome
+        assert isinstance(outcome, DocumentRead), "ReadDocument has one outcome"
+        return outcome.chunks
+
+    async def read_stats(self) -> QueueStats:
+        """Counts of the committed queue.
+
+        Raises:
+            QueueError: this broker does not lead, or cannot tell.
+        """
+        [outcome] = await self._ask([ReadStats()], False)
+        if isinstance(outcome, QueueError):
+            raise outcome
+        assert isinstance(outcome, QueueStats), "ReadStats has one outcome"
+        return outcome
+
+    async def _ask(self, requests: Sequence[Request], is_waiting: bool) -> Sequence[Outcome]:
+        if self._drain_reason:
+            refusal = Unavailable(f"The broker is stopping: {self._drain_reason}")
+            return [refusal] * len(requests)
+        if not is_waiting:
+            return await self.broker.submit(requests)
+        outcomes: Sequence[Outcome] = [JobsClaimed([])]
+        with trio.CancelScope() as scope:
+            self._waits.add(scope)
+            try:
+                outcomes = await self.broker.submit(requests)
+            finally:
+                self._waits.discard(scope)
+        return outcomes
+
+    def _render(self, call: Call, outcome: Outcome, renderer: Renderer, reply_bytes: int) -> Reply:
+        if isinstance(outcome, QueueError):
+            return refuse(call.id, outcome)
+        if reply_bytes > self.limits.frame_bytes_max and isinstance(outcome, JobRead | JobsListed):
+            return refuse(
+                call.id,
+                InvalidRequest(
+                    f"The replies to this frame exceed {self.limits.frame_bytes_max} bytes"
+                    " (frame_bytes_max); ask for less in one frame"
+                ),
+            )
+        try:
+            return WireReply(call.id, True, renderer.render(call.method, outcome))
+        except QueueError as error:
+            return refuse(call.id, error)
+
+
+def refuse(call_id: Raw, error: QueueError) -> WireErrorReply:
+    """The reply to a call that failed."""
+    return WireErrorReply(call_id, False, error_to_wire(error))
+
+
+def wire_limits(limits: Limits) -> dict[str, int]:
+    """The limits by their names on the wire: `frame_bytes_max` is `frameBytesMax`."""
+    named: dict[str, int] = {}
+    for name, value in msgspec.structs.asdict(limits).items():
+        first, *rest = name.split("_")
+        named[first + "".join(map(str.capitalize, rest))] = value
+    return named
+
+
+def read_bytes(outcome: Outcome) -> int:
+    """About how much a read puts into a reply; claims were bounded before they were made."""
+    match outcome:
+        case JobRead(job):
+            return memoryview(job.payload).nbytes
+        case JobsListed(jobs):
+            return sum(memoryview(job.payload).nbytes for job in jobs)
+        case _:
+            return 0

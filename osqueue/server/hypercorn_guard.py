@@ -1,0 +1,256 @@
+"""Hypercorn's HTTP/1.1 and WebSocket, with the ways closed by which one connection harms others.
+
+Hypercorn 0.18 lets any error raised while it parses leave the connection's task, which ends the
+process; its writes cannot be cancelled, so that a client which stops reading holds up a shutdown
+for ever; a WebSocket message over the limit goes on growing; compressed messages are inflated
+without a bound; and HTTP/2, with faults of its own, is spoken to whoever asks. The subclasses here
+know that code closely: tests/server/test_hostile_inputs.py sends every input that was fatal, for
+each new version.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import structlog
+import trio
+from hypercorn.app_wrappers import ASGIWrapper
+from hypercorn.config import Config
+from hypercorn.events import Closed, Event, RawData
+from hypercorn.logging import Logger
+from hypercorn.protocol.events import Data, Request, StreamClosed
+from hypercorn.protocol.events import Event as StreamEvent
+from hypercorn.protocol.h11 import STREAM_ID, H11Protocol, H11WSConnection
+from hypercorn.protocol.ws_stream import WSStream
+from hypercorn.trio.task_group import TaskGroup
+from hypercorn.trio.tcp_server import TCPServer
+from hypercorn.trio.worker_context import WorkerContext
+from hypercorn.typing import ConnectionState
+
+__all__ = ["GuardedTCPServer", "StructuredLogger", "serve_connection"]
+
+log = structlog.get_logger(__name__)
+
+WRITE_SLICE_BYTES = 65_536
+"""A client must take so much within each write deadline, or it is gone."""
+DISCARDED_MESSAGES_MAX = 4
+"""What follows a message over the limit is read and dropped, up to so many times the limit."""
+DISCARD_MS = 1_000
+"""And for so long, so that the client reads the close before its connection is reset."""
+
+
+HeadEvent = Any
+"""h11's Request event; h11 is Hypercorn's dependency, not ours."""
+
+
+class UnacceptableHead(Exception):
+    """A request's head that Hypercorn would stumble over."""
+
+
+class StructuredLogger(Logger):
+    """Hypercorn's log, as events of structlog."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__(config)
+        self.error_logger = None
+
+    async def access(self, request: object, response: object, request_time: float) -> None:
+        """Requests are counted, not logged: Hypercorn would copy the environment for each."""
+
+    async def error(self, message: str, *args: object, **kwargs: object) -> None:
+        log.error(message % args if args else message)
+
+    async def warning(self, message: str, *args: object, **kwargs: object) -> None:
+        log.warning(message % args if args else message)
+
+    async def exception(self, message: str, *args: object, **kwargs: object) -> None:
+        """A request's handler has failed; only that request, or WebSocket, ends with it."""
+        log.exception(message % args if args else message)
+
+
+async def serve_connection(
+    app: ASGIWrapper,
+    config: Config,
+    context: WorkerContext,
+    stream: trio.SocketStream,
+    *,
+    write_deadline_ms: int,
+) -> None:
+    """Serve one connection to its end; what goes wrong in it ends nothing else.
+
+    This is the one place that catches every Exception: whatever a peer's bytes make Hypercorn, h11
+    or wsproto raise must not leave this task, since the nursery around it holds all connections.
+    """
+    try:
+        await GuardedTCPServer(app, config, context, stream, write_deadline_ms).run()
+    except* Exception as errors:
+        log.warning("connection_failed", exc_info=errors)
+
+
+class GuardedTCPServer(TCPServer):
+    """One connection without TLS, HTTP/1.1 only, whose writes have a deadline."""
+
+    protocol: Any
+
+    def __init__(
+        self,
+        app: ASGIWrapper,
+        config: Config,
+        context: WorkerContext,
+        stream: trio.SocketStream,
+        write_deadline_ms: int,
+    ) -> None:
+        super().__init__(app, config, context, {}, stream)  # type: ignore[arg-type]
+        self.write_deadline_s = write_deadline_ms / 1_000
+
+    async def run(self) -> None:
+        """Serve until either side closes."""
+        socket = self.stream.socket
+        try:
+            # Of an IPv6 address only host and port.
+            client, server = socket.getpeername()[:2], socket.getsockname()[:2]
+            async with TaskGroup() as task_group:
+                self._task_group = task_group
+                self.protocol = GuardedProtocol(
+                    self.app,
+                    self.config,
+                    self.context,
+                    task_group,
+                    ConnectionState({}),
+                    False,
+                    client,
+                    server,
+                    self.protocol_send,
+                )
+                await self.idle_task.restart(task_group, self._idle_timeout)  # pyright: ignore[reportUnknownMemberType]
+                await self._read_data()
+        except OSError:
+            # The peer was gone before its address could be read.
+            pass
+        finally:
+            await self._close()
+
+    async def protocol_send(self, event: Event) -> None:
+        """Send bytes within the deadline, or close the connection.
+
+        Cancellation: closes the connection, because half a message may have been sent.
+        """
+        if not isinstance(event, RawData):
+            await super().protocol_send(event)
+            return
+        async with self.send_lock:
+            try:
+                await self._send_in_slices(event.data)
+            except (trio.BrokenResourceError, trio.ClosedResourceError):
+                await self.protocol.handle(Closed())
+
+    async def _send_in_slices(self, data: bytes) -> None:
+        view = memoryview(data)
+        is_sent = False
+        try:
+            for start in range(0, len(view), WRITE_SLICE_BYTES):
+                with trio.fail_after(self.write_deadline_s):
+                    await self.stream.send_all(view[start : start + WRITE_SLICE_BYTES])
+            is_sent = True
+        except trio.TooSlowError:
+            log.info("client_stopped_reading", deadline_s=self.write_deadline_s)
+            raise trio.BrokenResourceError from None
+        finally:
+            if not is_sent:
+                await trio.aclose_forcefully(self.stream)
+
+
+class GuardedProtocol(H11Protocol):
+    """HTTP/1.1 that is never upgraded to HTTP/2, and refuses heads that would break its parsers."""
+
+    is_refused = False
+
+    async def handle(self, event: Event) -> None:
+        """Take bytes, or the end of the connection."""
+        if self.is_refused:
+            return
+        try:
+            await super().handle(event)
+        except UnacceptableHead:
+            self.is_refused = True
+            await self._send_error_response(400)
+            await self.send(Closed())
+
+    async def _check_protocol(self, event: HeadEvent) -> None:
+        """Refuse HTTP/2; an offer to upgrade to it is ignored, as RFC 9110 allows."""
+        if event.http_version not in (b"1.0", b"1.1") or not event.target.isascii():
+            raise UnacceptableHead
+        if is_websocket(event) and not all(value.isascii() for _, value in event.headers):
+            raise UnacceptableHead
+
+    async def _create_stream(self, request: HeadEvent) -> None:
+        if not is_websocket(request):
+            await super()._create_stream(request)
+            return
+        self.stream = GuardedWebSocket(
+            self.app,
+            self.config,
+            self.context,
+            self.task_group,
+            self.ssl,
+            self.client,
+            self.server,
+            self.stream_send,
+            STREAM_ID,
+        )
+        assert not isinstance(self.connection, H11WSConnection), "an upgrade comes once"
+        self.connection = H11WSConnection(self.connection)
+        await self.stream.handle(
+            Request(
+                stream_id=STREAM_ID,
+                # Without the offer of compression: inflated messages have no bound.
+                headers=[
+                    (name, value)
+                    for name, value in request.headers
+                    if name.lower() != b"sec-websocket-extensions"
+                ],
+                http_version=request.http_version.decode(),
+                method="GET",
+                raw_path=request.target,
+                state=self.connection_state,
+            )
+        )
+
+
+class GuardedWebSocket(WSStream):
+    """A WebSocket that ends with the first message over the limit."""
+
+    discarded_bytes = -1
+    """Dropped since a message was too large; -1: none was."""
+
+    async def handle(self, event: StreamEvent) -> None:
+        """Take bytes, or the end of the connection."""
+        if self.discarded_bytes < 0 or not isinstance(event, Data):
+            await super().handle(event)
+            return
+        self.discarded_bytes += len(event.data)
+        if self.discarded_bytes > self.config.websocket_max_message_size * DISCARDED_MESSAGES_MAX:
+            await self.send(StreamClosed(stream_id=self.stream_id))
+
+    async def _handle_events(self) -> None:
+        await super()._handle_events()
+        if self.buffer.length > self.buffer.max_length and self.discarded_bytes < 0:
+            # The close with 1009 was sent; Hypercorn would go on collecting the message.
+            self.buffer.clear()
+            self.discarded_bytes = 0
+            self.task_group.spawn(self._close_soon)  # pyright: ignore[reportUnknownMemberType]
+
+    async def _close_soon(self) -> None:
+        await trio.sleep(DISCARD_MS / 1_000)
+        await self.send(StreamClosed(stream_id=self.stream_id))
+
+
+def is_websocket(request: HeadEvent) -> bool:
+    """Whether a request asks to become a WebSocket, judged as Hypercorn judges it."""
+    headers = {name.lower(): value.strip().lower() for name, value in request.headers}
+    tokens = [token.strip() for token in headers.get(b"connection", b"").split(b",")]
+    return (
+        b"upgrade" in tokens
+        and headers.get(b"upgrade") == b"websocket"
+        and request.method.upper() == b"GET"
+    )

@@ -1,0 +1,233 @@
+"""From outcomes of the core to the results that methods return."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from osqueue.core.errors import JobNotHeld
+from osqueue.core.job import Job
+from osqueue.core.outcomes import (
+    ClaimedJob,
+    DeadRedriven,
+    JobCancelled,
+    JobFailed,
+    JobRead,
+    JobsClaimed,
+    JobsCompleted,
+    JobsExtended,
+    JobsListed,
+    JobSnoozed,
+    JobsSubmitted,
+    Outcome,
+    QueueStats,
+)
+from osqueue.protocol.codec import Encoding
+from osqueue.protocol.payloads import encode_payload
+from osqueue.protocol.results import (
+    CancelJobResult,
+    ClaimedJobView,
+    ClaimJobResult,
+    ClaimJobsResult,
+    CompleteJobsResult,
+    EmptyResult,
+    FailJobResult,
+    HeartbeatJobsResult,
+    HeartbeatResult,
+    JobErrorView,
+    JobView,
+    ListedJobView,
+    ListJobsResult,
+    RedriveDeadResult,
+    Result,
+    SnoozeJobResult,
+    StatsResult,
+    StorageCounts,
+    SubmitJobResult,
+    SubmitJobsResult,
+)
+
+if TYPE_CHECKING:
+    from osqueue.broker.broker import Broker
+
+__all__ = ["Renderer"]
+
+
+class Renderer:
+    """Makes results in one encoding; the broker is asked only for what no outcome holds."""
+
+    def __init__(self, broker: Broker, encoding: Encoding) -> None:
+        self.broker = broker
+        self.encoding = encoding
+
+    def render(self, method: str, outcome: Outcome) -> Result:
+        """Make the result of a method from the outcome of its request.
+
+        Raises:
+            JobNotHeld: a heartbeat for one job, which the worker does not hold.
+        """
+        return RENDERERS[method](self, outcome)
+
+    def job_submitted(self, outcome: JobsSubmitted) -> SubmitJobResult:
+        return SubmitJobResult(outcome.job_ids[0], bool(outcome.duplicates))
+
+    def jobs_submitted(self, outcome: JobsSubmitted) -> SubmitJobsResult:
+        return SubmitJobsResult(outcome.job_ids, outcome.duplicates)
+
+    def job_claimed(self, outcome: JobsClaimed) -> ClaimJobResult:
+        if not outcome.jobs:
+            return ClaimJobResult()
+        view = self._claimed(outcome.jobs[0])
+        return ClaimJobResult(
+            job_id=view.job_id,
+            type=view.type,
+            payload=view.payload,
+            attempt=view.attempt,
+            max_attempts=view.max_attempts,
+            created_at=view.created_at,
+            lease_ms=view.lease_ms,
+        )
+
+    def jobs_claimed(self, outcome: JobsClaimed) -> ClaimJobsResult:
+        return ClaimJobsResult([self._claimed(job) for job in outcome.jobs])
+
+    def _claimed(self, job: ClaimedJob) -> ClaimedJobView:
+        return ClaimedJobView(
+            job.job_id,
+            job.type,
+            encode_payload(job.payload, self.encoding),
+            job.attempt,
+            job.max_attempts,
+            job.created_at,
+            job.lease_ms,
+        )
+
+    def job_extended(self, outcome: JobsExtended) -> HeartbeatResult:
+        if outcome.lost:
+            raise JobNotHeld(f"The worker does not hold job {outcome.lost[0]}")
+        return HeartbeatResult(bool(outcome.cancel_requested))
+
+    def jobs_extended(self, outcome: JobsExtended) -> HeartbeatJobsResult:
+        return HeartbeatJobsResult(outcome.held, outcome.lost, outcome.cancel_requested)
+
+    def job_completed(self, outcome: JobsCompleted) -> EmptyResult:
+        if outcome.lost:
+            raise JobNotHeld(f"The worker does not hold job {outcome.lost[0]}")
+        return EmptyResult()
+
+    def jobs_completed(self, outcome: JobsCompleted) -> CompleteJobsResult:
+        result = CompleteJobsResult(outcome.completed, outcome.lost)
+        if outcome.claimed is not None:
+            result.jobs = [self._claimed(job) for job in outcome.claimed.jobs]
+        return result
+
+    def job_failed(self, outcome: JobFailed) -> FailJobResult:
+        return FailJobResult(outcome.status, outcome.run_at)
+
+    def job_snoozed(self, outcome: JobSnoozed) -> SnoozeJobResult:
+        return SnoozeJobResult(outcome.run_at)
+
+    def job_cancelled(self, outcome: JobCancelled) -> CancelJobResult:
+        return CancelJobResult("gone" if outcome.is_gone else "cancelRequested")
+
+    def dead_redriven(self, outcome: DeadRedriven) -> RedriveDeadResult:
+        return RedriveDeadResult(outcome.count)
+
+    def nothing(self, outcome: Outcome) -> EmptyResult:
+        return EmptyResult()
+
+    def job_read(self, outcome: JobRead) -> JobView:
+        job = outcome.job
+        view = JobView(
+            **self._common(job),
+            lease_ms=job.lease_ms,
+            result_ttl_ms=job.result_ttl_ms,
+            retry=job.retry,
+            errors=[
+                JobErrorView(error.type, error.message, error.traceback, error.attempt, error.at)
+                for error in job.errors
+            ],
+        )
+        if job.result is not None:
+            view.result = encode_payload(job.result, self.encoding)
+        return view
+
+    def _common(self, job: Job) -> dict[str, Any]:
+        """The fields that lists and single jobs both show, by their names."""
+        return {
+            "id": job.id,
+            "status": job.status,
+            "payload": encode_payload(job.payload, self.encoding),
+            "type": job.type,
+            "created_at": job.created_at,
+            "attempts": job.attempts,
+            "max_attempts": job.max_attempts,
+            "worker_id": job.worker_id,
+            "heartbeat": job.heartbeat,
+            "run_at": job.run_at,
+            "priority": job.priority,
+            "unique_key": job.unique_key,
+            "cancel_requested": job.cancel_requested,
+            "ended_at": job.ended_at,
+        }
+
+    def jobs_listed(self, outcome: JobsListed) -> ListJobsResult:
+        next_order = outcome.next_after_order
+        return ListJobsResult(
+            jobs=[ListedJobView(**self._common(job)) for job in outcome.jobs],
+            total=outcome.stats.total,
+            unclaimed=outcome.stats.unclaimed,
+            in_progress=outcome.stats.in_progress,
+            completed_total=outcome.stats.completed_total,
+            broker_address=self.broker.advertised_address,
+            cursor="" if next_order is None else str(next_order),
+        )
+
+    def stats(self, outcome: QueueStats) -> StatsResult:
+        counts = self.broker.statistics
+        return StatsResult(
+            total=outcome.total,
+            unclaimed=outcome.unclaimed,
+            in_progress=outcome.in_progress,
+            completed_total=outcome.completed_total,
+            scheduled=outcome.scheduled,
+            completed=outcome.completed,
+            dead=outcome.dead,
+            paused=outcome.paused,
+            paused_types=outcome.paused_types,
+            next_created_at=outcome.next_created_at,
+            epoch=outcome.epoch,
+            commit_id=outcome.commit_id,
+            broker_address=self.broker.advertised_address,
+            storage=StorageCounts(
+                reads=counts.reads,
+                writes=counts.writes,
+                bytes_read=counts.bytes_read,
+                bytes_written=counts.bytes_written,
+            ),
+        )
+
+
+RENDERERS: dict[str, Callable[[Renderer, Any], Result]] = {
+    "submitJob": Renderer.job_submitted,
+    "submitJobs": Renderer.jobs_submitted,
+    "claimJob": Renderer.job_claimed,
+    "claimJobs": Renderer.jobs_claimed,
+    "heartbeat": Renderer.job_extended,
+    "heartbeatJobs": Renderer.jobs_extended,
+    "completeJob": Renderer.job_completed,
+    "completeJobs": Renderer.jobs_completed,
+    "failJob": Renderer.job_failed,
+    "snoozeJob": Renderer.job_snoozed,
+    "cancelJob": Renderer.job_cancelled,
+    "deleteJob": Renderer.nothing,
+    "retryJob": Renderer.nothing,
+    "redriveDead": Renderer.dead_redriven,
+    "getJob": Renderer.job_read,
+    "listJobs": Renderer.jobs_listed,
+    "getStats": Renderer.stats,
+    "pauseQueue": Renderer.nothing,
+    "resumeQueue": Renderer.nothing,
+    "closeClient": Renderer.nothing,
+}
+"""What makes the result of each method that becomes a request of the core."""

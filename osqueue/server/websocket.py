@@ -1,0 +1,262 @@
+"""The WebSocket front end as raw ASGI: one connection, many calls in flight.
+
+Three kinds of tasks serve a connection. The reader is always there, until after the close: an
+application that stops receiving blocks in its own `send`. Each ticket has a task, so that a long
+poll holds up nobody. One writer sends, frame by frame.
+
+Memory is bounded by not reading on: while too much is in flight, or while replies wait for a
+client that does not read, the reader pauses, and TCP tells the client. Replies are encoded when
+there is room for them; those that find none for `write_deadline_ms` end the connection (1013).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+import trio
+from msgspec import Raw
+
+from osqueue.core.errors import Forbidden, QueueError, QueueFull, Unavailable
+from osqueue.protocol.codec import (
+    Encoding,
+    decode_frame,
+    encode_message,
+    encode_replies,
+    null_id,
+)
+from osqueue.protocol.error_codes import error_to_wire
+from osqueue.server.asgi import Receive, Scope, Send, read_head
+from osqueue.server.dispatch import Call, Caller, Dispatcher, Reply, Ticket, refuse
+from osqueue.server.origins import OriginGuard
+from osqueue.server.statuses import HttpRefusal, status_of
+
+__all__ = ["CLOSE_RESTARTING", "CLOSE_TOO_BIG", "CLOSE_TOO_SLOW", "WebSocketFrontEnd"]
+
+CLOSE_TOO_BIG = 1009
+CLOSE_RESTARTING = 1012
+CLOSE_TOO_SLOW = 1013
+TICKETS_MAX = 256
+"""Frames of one connection at the broker at the same time."""
+WAITING_CLAIMS_MAX = 1_000
+"""Long polls of one connection at the same time."""
+REASON_BYTES_MAX = 120
+"""RFC 6455, section 5.5: a close frame has room for 123 bytes."""
+CLOSE_WAIT_MS = 2_000
+"""How long a client may take to answer a close."""
+
+
+class WebSocketFrontEnd:
+    """Accepts connections, and can close them all."""
+
+    def __init__(self, dispatcher: Dispatcher, origins: OriginGuard) -> None:
+        self.dispatcher = dispatcher
+        self.origins = origins
+        self._connections: set[Connection] = set()
+
+    @property
+    def connection_count(self) -> int:
+        """Connections that are open."""
+        return len(self._connections)
+
+    def close_all(self, reason: str) -> None:
+        """Close every connection with 1012, each as soon as its calls in flight are answered."""
+        for connection in self._connections:
+            connection.begin_close(CLOSE_RESTARTING, reason)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection until it is closed.
+
+        Cancellation: calls in flight are abandoned, as the dispatcher says.
+        """
+        await receive()
+        try:
+            head = read_head(scope)
+            self.origins.check_host(head)
+            self.origins.check_origin(head)
+            if self.dispatcher.is_draining:
+                raise Unavailable("The broker is stopping")
+        except (Forbidden, Unavailable) as error:
+            await reject(send, HttpRefusal(status_of(error), error))
+            return
+        await send({"type": "websocket.accept"})
+        connection = Connection(self.dispatcher, receive, send)
+        self._connections.add(connection)
+        try:
+            await connection.run()
+        finally:
+            self._connections.discard(connection)
+
+
+async def reject(send: Send, refusal: HttpRefusal) -> None:
+    """Answer a handshake with an error instead of a connection."""
+    body = encode_message(error_to_wire(refusal.error), Encoding.JSON)
+    headers = [
+        (b"content-type", Encoding.JSON.value.encode()),
+        (b"content-length", str(len(body)).encode()),
+    ]
+    await send(
+        {"type": "websocket.http.response.start", "status": refusal.status, "headers": headers}
+    )
+    await send({"type": "websocket.http.response.body", "body": body})
+
+
+class Connection:
+    """One WebSocket connection."""
+
+    def __init__(self, dispatcher: Dispatcher, receive: Receive, send: Send) -> None:
+        self.dispatcher = dispatcher
+        self.limits = dispatcher.limits
+        self.caller = Caller(is_websocket=True)
+        self._receive = receive
+        self._send = send
+        self._close: tuple[int, str] | None = None
+        self._is_abrupt = False
+        self._outbound: deque[tuple[Encoding, bytes]] = deque()
+        self._outbound_bytes = 0
+        self._inbound_bytes = 0
+        self._tickets = 0
+        self._waiting_claims = 0
+        self._changed = trio.Event()
+
+    def begin_close(self, code: int, reason: str) -> None:
+        """Read no further requests, answer those in flight, and close; the first reason counts."""
+        if self._close is None:
+            self._close = (code, reason)
+            self._notify()
+
+    def close_now(self, code: int, reason: str) -> None:
+        """Close without answering what is in flight."""
+        self._close = (code, reason)
+        self._is_abrupt = True
+        self._outbound.clear()
+        self._outbound_bytes = 0
+        self._notify()
+
+    async def run(self) -> None:
+        """Serve until the client leaves or the connection is closed."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._write, nursery.cancel_scope)
+            await self._read(nursery)
+            # The client is gone: nobody is left to answer.
+            nursery.cancel_scope.cancel()
+
+    def _notify(self) -> None:
+        """Wake whoever waits for room, for work, or for the end."""
+        self._changed.set()
+        self._changed = trio.Event()
+
+    async def _read(self, nursery: trio.Nursery) -> None:
+        while True:
+            message = await self._receive()
+            if message["type"] == "websocket.disconnect":
+                return
+            if self._close is not None:
+                continue
+            text: str | None = message.get("text")
+            if text is None:
+                self._take_frame(nursery, message.get("bytes") or b"", Encoding.MSGPACK)
+            else:
+                self._take_frame(nursery, text.encode(), Encoding.JSON)
+            await self._wait_for_capacity()
+
+    def _take_frame(self, nursery: trio.Nursery, body: bytes, encoding: Encoding) -> None:
+        if len(body) > self.limits.frame_bytes_max:
+            self.close_now(CLOSE_TOO_BIG, "frame_bytes_max is exceeded")
+            return
+        is_array = False
+        try:
+            frame = decode_frame(body, encoding, self.limits)
+            is_array = frame.is_array
+            tickets = self.dispatcher.read(frame, self.caller)
+        except QueueError as error:
+            tickets = [answered_ticket(null_id(encoding), error, encoding)]
+        for ticket in tickets:
+            if ticket.is_waiting and self._waiting_claims >= WAITING_CLAIMS_MAX:
+                error = QueueFull(f"waitMs: {WAITING_CLAIMS_MAX} claims of this connection wait")
+                ticket = answered_ticket(ticket.calls[0].id, error, encoding)
+            if ticket.is_waiting:
+                # Long polls do not count as in flight: they would pause the reader for a minute.
+                self._waiting_claims += 1
+                nursery.start_soon(self._serve, ticket, is_array, 0)
+            else:
+                self._tickets += 1
+                self._inbound_bytes += len(body)
+                nursery.start_soon(self._serve, ticket, is_array, len(body))
+
+    async def _wait_for_capacity(self) -> None:
+        """Pause the reader while too much of this connection is in flight."""
+        while self._close is None and (
+            self._tickets >= TICKETS_MAX
+            or self._inbound_bytes > self.limits.frame_bytes_max
+            or self._outbound_bytes > self.limits.frame_bytes_max
+        ):
+            await self._changed.wait()
+
+    async def _serve(self, ticket: Ticket, is_array: bool, frame_bytes: int) -> None:
+        """Carry one ticket to the broker, and its replies to the writer."""
+        try:
+            replies = await self.dispatcher.answer(ticket)
+            if await self._has_room():
+                self._queue_replies(replies, is_array, ticket.encoding)
+        finally:
+            if ticket.is_waiting:
+                self._waiting_claims -= 1
+            else:
+                self._tickets -= 1
+                self._inbound_bytes -= frame_bytes
+            self._notify()
+
+    async def _has_room(self) -> bool:
+        """Wait until the client has read what was sent before; False: it will not be answered."""
+        if self._outbound_bytes > self.limits.frame_bytes_max:
+            with trio.move_on_after(self.dispatcher.settings.write_deadline_ms / 1_000):
+                while self._outbound_bytes > self.limits.frame_bytes_max:
+                    await self._changed.wait()
+                return not self._is_abrupt
+            self.close_now(CLOSE_TOO_SLOW, "replies were not read within write_deadline_ms")
+        return not self._is_abrupt
+
+    def _queue_replies(self, replies: list[Reply], is_array: bool, encoding: Encoding) -> None:
+        bytes_max = self.limits.frame_bytes_max
+        for body in encode_replies(
+            replies, is_array=is_array, encoding=encoding, bytes_max=bytes_max
+        ):
+            self._outbound.append((encoding, body))
+            self._outbound_bytes += len(body)
+
+    async def _write(self, scope: trio.CancelScope) -> None:
+        """Send frames in order; at the end the close, when all in flight is answered."""
+        while not self._is_abrupt:
+            if self._outbound:
+                encoding, body = self._outbound.popleft()
+                await self._send_frame(encoding, body)
+                self._outbound_bytes = max(0, self._outbound_bytes - len(body))
+                self._notify()
+            elif self._close is not None and not self._tickets and not self._waiting_claims:
+                break
+            else:
+                await self._changed.wait()
+        assert self._close is not None, "only a close ends the writer"
+        code, reason = self._close
+        await self._send({"type": "websocket.close", "code": code, "reason": short(reason)})
+        # The reader ends the connection when the client answers; one that does not is left behind.
+        await trio.sleep(CLOSE_WAIT_MS / 1_000)
+        scope.cancel()
+
+    async def _send_frame(self, encoding: Encoding, body: bytes) -> None:
+        if encoding is Encoding.JSON:
+            await self._send({"type": "websocket.send", "text": body.decode()})
+        else:
+            await self._send({"type": "websocket.send", "bytes": body})
+        # When the client has left, Hypercorn's send returns at once and lets nobody else run.
+        await trio.lowlevel.checkpoint()
+
+
+def answered_ticket(call_id: Raw, error: QueueError, encoding: Encoding) -> Ticket:
+    """A ticket that needs no broker: a refusal, which takes the road of all replies."""
+    return Ticket([Call(call_id, "", None, refuse(call_id, error))], encoding)
+
+
+def short(reason: str) -> str:
+    """What fits into a close frame, cut between characters."""
+    return reason.encode()[:REASON_BYTES_MAX].decode(errors="ignore")
