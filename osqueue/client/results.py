@@ -181,8 +181,8 @@ class Completions(msgspec.Struct, frozen=True):
 class Failure(msgspec.Struct, frozen=True, rename="camel"):
     """What became of a failed attempt's job."""
 
-    status: JobStatus
-    """`dead` after its last attempt, otherwise `scheduled` or `unclaimed`."""
+    status: JobStatus | Literal["gone"]
+    """`dead` after its last attempt, `gone` if cancelled, else `scheduled` or `unclaimed`."""
     run_at: int = 0
     """When it is claimable again, ms since the epoch; 0 for a dead one."""
 

@@ -19,11 +19,13 @@ _decode_plain = msgspec.msgpack.Decoder().decode
 
 
 def encode_value(value: object) -> msgspec.Raw:
-    """One payload or result as MessagePack.
+    """One payload or result as MessagePack; what is encoded already stays as it is.
 
     Raises:
         InvalidRequest: the value has no JSON form.
     """
+    if isinstance(value, msgspec.Raw):
+        return value
     try:
         return msgspec.Raw(_encoder.encode(msgspec.to_builtins(value, str_keys=True)))
     except (TypeError, ValueError, OverflowError, RecursionError) as error:

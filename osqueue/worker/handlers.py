@@ -1,0 +1,204 @@
+"""Handlers: which function takes which type of job, and how it is called.
+
+The only place of the project that catches any exception: whatever a handler raises becomes the
+error of its job's attempt.
+"""
+
+from __future__ import annotations
+
+import inspect
+import typing
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any, Literal, cast
+
+import msgspec
+import trio
+
+from osqueue.client import ClaimedJob
+from osqueue.client.values import encode_value
+from osqueue.worker.job import Job
+
+__all__ = ["Failed", "Handler", "Registry", "Succeeded", "TimeLimitExceeded", "run_handler"]
+
+HandlerFunction = Callable[..., Any]
+Argument = Literal["payload", "job"]
+_ARGUMENTS_MAX = 2
+
+
+class TimeLimitExceeded(Exception):
+    """The attempt took longer than its handler's time limit."""
+
+
+class Succeeded(msgspec.Struct, frozen=True):
+    """The handler returned."""
+
+    result: msgspec.Raw
+
+
+class Failed(msgspec.Struct, frozen=True):
+    """The handler raised, took too long, or could not take the payload."""
+
+    error: Exception
+    is_final: bool = False
+    """No further attempt can succeed: to the dead letters."""
+
+
+class Handler:
+    """One function, and what it takes."""
+
+    def __init__(
+        self,
+        function: HandlerFunction,
+        *,
+        payload_type: type[Any] | None,
+        time_limit_s: float | None,
+    ) -> None:
+        self.function = function
+        self.is_async = inspect.iscoroutinefunction(function)
+        self.time_limit_s = time_limit_s
+        self._arguments, annotation = _read_signature(function, has_type=payload_type is not None)
+        self._payload_type = annotation if payload_type is None else payload_type
+        _check_payload_type(function, self._payload_type)
+
+    def bind(self, claimed: ClaimedJob[Any], job: Job) -> list[object]:
+        """The arguments for one job.
+
+        Raises:
+            msgspec.ValidationError: the payload does not fit the handler's type.
+        """
+        given: dict[Argument, Callable[[], object]] = {
+            "payload": lambda: (
+                claimed.payload
+                if self._payload_type is None
+                else claimed.payload_as(self._payload_type)
+            ),
+            "job": lambda: job,
+        }
+        return [given[argument]() for argument in self._arguments]
+
+
+class Registry:
+    """The handlers of one worker, by type."""
+
+    def __init__(self) -> None:
+        self._handlers: dict[str, Handler] = {}
+
+    @property
+    def types(self) -> list[str]:
+        """The types that have a handler, in the order of their registration."""
+        return list(self._handlers)
+
+    def add(self, job_type: str, handler: Handler) -> None:
+        """Register a handler.
+
+        Raises:
+            ValueError: the type has one already.
+        """
+        if job_type in self._handlers:
+            raise ValueError(f"the type {job_type!r} has a handler already")
+        self._handlers[job_type] = handler
+
+    def find(self, job_type: str) -> Handler | None:
+        """The handler for a type; None: it has none."""
+        return self._handlers.get(job_type)
+
+
+async def run_handler(
+    handler: Handler,
+    claimed: ClaimedJob[Any],
+    job: Job,
+    *,
+    limiter: trio.CapacityLimiter,
+    thread_scope: trio.CancelScope,
+) -> Succeeded | Failed:
+    """Run one attempt to its end.
+
+    Args:
+        handler: what to call.
+        claimed: the job.
+        job: the same, for the handler.
+        limiter: of the threads.
+        thread_scope: cancelling it leaves a handler's thread behind, which nothing else does.
+
+    Cancellation: an async handler is cancelled; a threaded one is waited for.
+    """
+    try:
+        arguments = handler.bind(claimed, job)
+    except (msgspec.ValidationError, msgspec.DecodeError) as error:
+        return Failed(error, is_final=True)
+    limit_s = handler.time_limit_s
+    job.start(limit_s)
+    started_at = trio.current_time()
+    with trio.move_on_after(float("inf") if limit_s is None else limit_s):
+        try:
+            if handler.is_async:
+                result = await cast("Awaitable[object]", handler.function(*arguments))
+            else:
+                result = await _run_in_thread(handler, arguments, limiter, thread_scope)
+            if limit_s is None or trio.current_time() - started_at < limit_s:
+                return Succeeded(encode_value(result))
+        except Exception as error:
+            return Failed(error)
+    return Failed(TimeLimitExceeded(f"the attempt took longer than {limit_s} s"))
+
+
+async def _run_in_thread(
+    handler: Handler,
+    arguments: list[object],
+    limiter: trio.CapacityLimiter,
+    thread_scope: trio.CancelScope,
+) -> object:
+    # The scope is shielded: a stopped attempt that has not begun must not begin in there.
+    await trio.lowlevel.checkpoint_if_cancelled()
+    with thread_scope:
+        return await trio.to_thread.run_sync(
+            partial(handler.function, *arguments), abandon_on_cancel=True, limiter=limiter
+        )
+    await trio.lowlevel.checkpoint_if_cancelled()
+    raise AssertionError("a thread is left behind only when its attempt is cancelled")
+
+
+def _read_signature(
+    function: HandlerFunction, *, has_type: bool
+) -> tuple[list[Argument], type[Any] | None]:
+    """What the function takes, and the annotation of its payload."""
+    parameters = [
+        parameter
+        for parameter in inspect.signature(function).parameters.values()
+        if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
+    ]
+    if len(parameters) > _ARGUMENTS_MAX:
+        raise TypeError(f"{_name(function)} takes more than a payload and a job: {parameters}")
+    hints = _read_hints(function, has_type=has_type)
+    annotations = [hints.get(parameter.name) for parameter in parameters]
+    if annotations and annotations[0] is Job:
+        return ["job"], None
+    arguments: list[Argument] = ["payload", "job"]
+    payload_type = annotations[0] if annotations else None
+    return arguments[: len(parameters)], None if payload_type is Any else payload_type
+
+
+def _read_hints(function: HandlerFunction, *, has_type: bool) -> dict[str, Any]:
+    try:
+        return typing.get_type_hints(function, include_extras=True)
+    except NameError as error:
+        if has_type:
+            return {}
+        raise TypeError(
+            f"the annotations of {_name(function)} cannot be resolved ({error}); "
+            "define the types at module level, or pass payload_type="
+        ) from error
+
+
+def _check_payload_type(function: HandlerFunction, payload_type: type[Any] | None) -> None:
+    if payload_type is None:
+        return
+    try:
+        msgspec.json.Decoder(payload_type)
+    except TypeError as error:
+        raise TypeError(f"the payload of {_name(function)} cannot be decoded: {error}") from error
+
+
+def _name(function: HandlerFunction) -> str:
+    return getattr(function, "__qualname__", repr(function))

@@ -1,0 +1,240 @@
+"""One run of a worker, from its first claim to its last report.
+
+Two tasks claim. As long as jobs end, the report of what is done carries the claim for the slots
+that it frees (`settlements.py`); when that brings nothing, the poller waits at the broker for a
+first job. Slots that a claim on its way has asked for are reserved, so that never more is claimed
+than there is room for.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from typing import Any
+
+import structlog
+import trio
+
+from osqueue.client import Claim, ClaimedJob, Client
+from osqueue.client.transport import Bell
+from osqueue.core.errors import QueueError
+from osqueue.worker.attempt import Attempt, StopReason
+from osqueue.worker.handlers import Failed, Registry, Succeeded, run_handler
+from osqueue.worker.heartbeats import keep_leases
+from osqueue.worker.settings import WorkerSettings
+from osqueue.worker.settlements import Settlements
+
+__all__ = ["Shift"]
+
+CLAIM_JOBS_MAX = 1_000
+GIVE_BACK_S = 5.0
+"""How long a drained worker tries to report, after it has stopped its handlers."""
+REFUSED_S = 1.0
+"""The pause after a claim that could not be answered."""
+_PASSING = frozenset({"retry later", "look it up", "ask the leader"})
+"""Advices after which a claim is tried again; after the others the worker cannot work."""
+
+_log = structlog.get_logger("osqueue.worker")
+
+
+class Shift:
+    """The state of one run.
+
+    Args:
+        client: the connection, entered.
+        worker_id: random, of this run only.
+        registry: the handlers.
+        settings: of the worker.
+        nursery: where handlers and reports run.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        worker_id: str,
+        registry: Registry,
+        settings: WorkerSettings,
+        nursery: trio.Nursery,
+    ) -> None:
+        self._client = client
+        self._worker_id = worker_id
+        self._registry = registry
+        self._settings = settings
+        self._nursery = nursery
+        self._limiter = trio.CapacityLimiter(settings.concurrency)
+        self._held: dict[str, Attempt] = {}
+        """By job id, the newest attempt of each: what heartbeats name."""
+        self._ready: deque[Attempt] = deque()
+        self._running: set[Attempt] = set()
+        """Those in a slot, lost ones in threads too."""
+        self._reserved = 0
+        self._is_draining = False
+        self._poll_scope = trio.CancelScope()
+        self._changed = Bell()
+        self._has_held = Bell()
+        self._settlements = Settlements(
+            client,
+            worker_id,
+            nursery,
+            next_claim=self._next_claim,
+            on_claimed=self._take_claimed,
+            changed=self._changed,
+        )
+
+    async def run(self, drain: trio.Event) -> None:
+        """Work until `drain` is set; then finish what is held, and return with everything reported.
+
+        Cancellation: handlers are cancelled, and nothing is reported; the leases will run out.
+        """
+        nursery = self._nursery
+        try:
+            nursery.start_soon(self._settlements.run)
+            nursery.start_soon(self._keep_leases)
+            nursery.start_soon(self._poll)
+            await drain.wait()
+            await self._drain()
+            nursery.cancel_scope.cancel()
+        finally:
+            for attempt in self._running:
+                attempt.leave_thread()
+
+    async def _keep_leases(self) -> None:
+        await keep_leases(
+            self._client,
+            self._worker_id,
+            held=lambda: [attempt.claimed for attempt in self._held.values()],
+            has_held=self._has_held,
+            on_lost=lambda claimed: self._stop(claimed, "lost"),
+            on_cancel_requested=lambda claimed: self._stop(claimed, "cancelled"),
+        )
+
+    async def _poll(self) -> None:
+        """Wait at the broker for jobs, whenever no report is on its way that would bring some."""
+        settings = self._settings
+        with self._poll_scope:
+            while True:
+                free = self._free()
+                if not free or self._settlements.will_claim:
+                    await self._changed.wait()
+                    continue
+                self._reserved += free
+                jobs: Sequence[ClaimedJob[Any]] = ()
+                try:
+                    jobs = await self._client.claim(
+                        self._worker_id,
+                        types=self._registry.types,
+                        limit=free,
+                        wait_ms=settings.wait_ms,
+                        lease_ms=settings.lease_ms,
+                    )
+                except QueueError as error:
+                    if error.advice not in _PASSING:
+                        raise
+                    _log.warning("no jobs can be claimed", error=error.message)
+                    await trio.sleep(REFUSED_S)
+                finally:
+                    self._take_claimed(jobs, free)
+
+    def _free(self) -> int:
+        settings = self._settings
+        capacity = settings.concurrency + settings.prefetch
+        taken = len(self._running) + len(self._ready) + self._reserved
+        return 0 if self._is_draining else min(max(capacity - taken, 0), CLAIM_JOBS_MAX)
+
+    def _next_claim(self) -> Claim | None:
+        free = self._free()
+        if not free:
+            return None
+        self._reserved += free
+        return Claim(types=self._registry.types, limit=free, lease_ms=self._settings.lease_ms)
+
+    def _take_claimed(self, jobs: Sequence[ClaimedJob[Any]], reserved: int) -> None:
+        self._reserved -= reserved
+        for claimed in jobs:
+            if self._is_draining:
+                self._settlements.give_back(claimed)
+                continue
+            older = self._held.get(claimed.job_id)
+            if older is not None:
+                # The broker gave the job out again, so the lease of the older attempt had run out.
+                self._stop(older.claimed, "lost")
+            attempt = Attempt(claimed, self._registry.find(claimed.type))
+            self._held[claimed.job_id] = attempt
+            self._ready.append(attempt)
+            self._has_held.ring()
+        self._start_ready()
+        self._changed.ring()
+
+    def _start_ready(self) -> None:
+        while self._ready and len(self._running) < self._settings.concurrency:
+            attempt = self._ready.popleft()
+            self._running.add(attempt)
+            self._nursery.start_soon(self._run_attempt, attempt)
+
+    async def _run_attempt(self, attempt: Attempt) -> None:
+        outcome: Succeeded | Failed | None = None
+        with attempt.scope:
+            if attempt.handler is None:
+                error = LookupError(f"no handler takes the type {attempt.claimed.type!r}")
+                outcome = Failed(error, is_final=True)
+            else:
+                outcome = await run_handler(
+                    attempt.handler,
+                    attempt.claimed,
+                    attempt.job,
+                    limiter=self._limiter,
+                    thread_scope=attempt.thread_scope,
+                )
+        self._running.discard(attempt)
+        self._forget(attempt)
+        self._report(attempt, outcome)
+        self._start_ready()
+        self._changed.ring()
+
+    def _report(self, attempt: Attempt, outcome: Succeeded | Failed | None) -> None:
+        claimed = attempt.claimed
+        if attempt.stopped == "lost":
+            _log.warning("lost its lease, result dropped", job_id=claimed.job_id)
+        elif attempt.stopped == "cancelled":
+            _log.info("cancelled", job_id=claimed.job_id)
+            self._settlements.cancelled(claimed)
+        elif outcome is None:
+            self._settlements.give_back(claimed)
+        elif isinstance(outcome, Succeeded):
+            self._settlements.complete(claimed, outcome.result)
+        else:
+            self._settlements.fail(claimed, outcome)
+
+    def _stop(self, claimed: ClaimedJob[Any], reason: StopReason) -> None:
+        """Stop the handler of a job, unless it has just ended, or another attempt is held."""
+        attempt = self._held.get(claimed.job_id)
+        if attempt is None or attempt.claimed is not claimed:
+            return
+        attempt.stop(reason)
+        if reason == "lost":
+            self._forget(attempt)
+
+    def _forget(self, attempt: Attempt) -> None:
+        if self._held.get(attempt.claimed.job_id) is attempt:
+            del self._held[attempt.claimed.job_id]
+
+    async def _drain(self) -> None:
+        _log.info("draining", running=len(self._running), worker_id=self._worker_id)
+        self._is_draining = True
+        self._poll_scope.cancel()
+        while self._ready:
+            attempt = self._ready.popleft()
+            self._forget(attempt)
+            self._settlements.give_back(attempt.claimed)
+        with trio.move_on_after(self._settings.drain_timeout_s):
+            await self._wait_until_done()
+        for attempt in list(self._running):
+            _log.warning("stopped, not finished in time", job_id=attempt.claimed.job_id)
+            attempt.stop("drained")
+            attempt.leave_thread()
+        with trio.move_on_after(GIVE_BACK_S):
+            await self._wait_until_done()
+
+    async def _wait_until_done(self) -> None:
+        while self._running or not self._settlements.is_idle:
+            await self._changed.wait()
