@@ -13,8 +13,8 @@ import trio
 from osqueue.client.calls import Call, Calls
 from osqueue.client.discovery import Discovery
 from osqueue.client.route import BrokerUrl, Route
-from osqueue.client.transport import Traffic, Transport, steady_ms
-from osqueue.client.websocket_transport import WebSocketTransport
+from osqueue.client.transports.traffic import Traffic, Transport, steady_ms
+from osqueue.client.transports.websocket_transport import WebSocketTransport
 from osqueue.core.errors import QueueError
 from osqueue.core.ids import make_client_id
 from osqueue.core.limits import CLIENT_REPEAT_MS_MAX
@@ -166,6 +166,6 @@ def _wake(call: Call) -> None:
 def _make_transport(kind: Literal["websocket", "http"], traffic: Traffic) -> Transport:
     if kind == "websocket":
         return WebSocketTransport(traffic)
-    from osqueue.client.http_transport import HttpTransport
+    from osqueue.client.transports.http_transport import HttpTransport
 
     return HttpTransport(traffic)

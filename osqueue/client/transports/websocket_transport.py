@@ -19,9 +19,9 @@ from trio_websocket import (
     wrap_client_stream,
 )
 
-from osqueue.client.frames import decode_frame, encode_frame, error_of, result_of
 from osqueue.client.route import BrokerUrl
-from osqueue.client.transport import RETIRE_S, Traffic
+from osqueue.client.transports.frames import decode_frame, encode_frame, error_of, result_of
+from osqueue.client.transports.traffic import RETIRE_S, Traffic
 from osqueue.core.errors import (
     BrokerProtocolError,
     Forbidden,

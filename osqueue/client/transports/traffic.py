@@ -10,8 +10,8 @@ import trio
 
 from osqueue.client.calls import Calls
 from osqueue.client.discovery import Discovery
-from osqueue.client.frames import error_of, result_of
 from osqueue.client.route import BrokerUrl, Route
+from osqueue.client.transports.frames import error_of, result_of
 from osqueue.core.errors import NotLeader, QueueError
 from osqueue.protocol.messages import WireResult
 

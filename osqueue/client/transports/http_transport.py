@@ -15,9 +15,9 @@ import structlog
 import trio
 
 from osqueue.client.calls import Call
-from osqueue.client.frames import NO_RESULT, decode_error, decode_frame, encode_frame
 from osqueue.client.route import BrokerUrl
-from osqueue.client.transport import RETIRE_S, Traffic, steady_ms
+from osqueue.client.transports.frames import NO_RESULT, decode_error, decode_frame, encode_frame
+from osqueue.client.transports.traffic import RETIRE_S, Traffic, steady_ms
 from osqueue.core.errors import NotLeader, QueueError
 from osqueue.core.limits import Limits
 from osqueue.protocol.messages import METHODS

@@ -1,0 +1,1 @@
+"""How calls travel: the traffic of one client, over a WebSocket or over HTTP."""
