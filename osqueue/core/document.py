@@ -9,8 +9,7 @@ is refused.
 from __future__ import annotations
 
 import random as random_module
-from collections.abc import Iterable
-from typing import Any
+from operator import attrgetter
 
 import msgspec
 
@@ -20,7 +19,7 @@ from osqueue.core.job import Job
 from osqueue.core.limits import FORMAT_VERSION, QueueRules
 from osqueue.core.queue_state import QueueState
 from osqueue.core.tables.client_table import ClientEntry, ClientTable
-from osqueue.core.tables.job_table import JobTable
+from osqueue.core.tables.job_table import KEY_HOLDERS, JobTable
 from osqueue.core.tables.totals import Totals
 
 __all__ = [
@@ -37,6 +36,10 @@ HEAD_BYTES_MAX = 8_192
 """As many bytes hold the header line of every document that this code writes."""
 
 _TABLES = frozenset({"pausedTypes", "clients", "jobs"})
+_REQUIRED_HEADER = frozenset({"format", "broker", "epoch", "commitId"})
+"""Without these it is no header: some other object, or one that was reformatted."""
+_REQUIRED = frozenset({"format", "epoch", "commitId", "nextOrder", "jobs"})
+"""A document without one of these would pass for an empty queue, and be overwritten."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -111,30 +114,36 @@ def encode_document(
     unknown = b"".join(
         b"%b:%b,\n" % (_encode(name), bytes(raw)) for name, raw in unknown_header.items()
     )
-    return [
-        _encode(header)[:-1] + b",\n",
-        unknown,
-        b'"pausedTypes":' + _encode(sorted(state.paused_types)),
-        b',\n"clients":{',
+    paused_types = _encode(sorted(state.paused_types))
+    chunks = [
+        b'%b,\n%b"pausedTypes":%b,\n"clients":{' % (_encode(header)[:-1], unknown, paused_types),
         *state.clients.encode(),
         b'},\n"jobs":[\n',
         *state.table.blocks.encode(),
         b"\n]}\n",
     ]
+    state.added_bytes = 0
+    return chunks
 
 
 def read_header(head: bytes) -> Header | None:
-    """The header from the first bytes of a document; None where they do not hold line 1 whole.
+    """The header from the first bytes of a document.
+
+    None where they do not hold line 1 as this code writes it: then only the whole document can
+    tell, which may have been reformatted by hand.
 
     Raises:
-        StoredDataInvalid: line 1 is there and is no header, or of a newer format.
+        StoredDataInvalid: it is of a newer format.
     """
     line, newline, _ = head.partition(b"\n")
     line = line.rstrip()
     if not newline or not line.endswith(b","):
         return None
     try:
-        return _checked(msgspec.convert(msgspec.json.decode(line[:-1] + b"}"), Header))
+        fields = msgspec.json.decode(line[:-1] + b"}", type=dict[str, msgspec.Raw])
+        if not _REQUIRED_HEADER.issubset(fields):
+            return None
+        return _read_known(fields)
     except (msgspec.MsgspecError, ValueError, RecursionError):
         return None
 
@@ -146,72 +155,94 @@ def load_document(data: bytes, rules: QueueRules, random: random_module.Random) 
         StoredDataInvalid: it is unreadable, or of a newer format; the message says where and what
             to do.
     """
+    where = ""
     try:
+        # Between the tokens of JSON a line break is as good as a space, and inside strings there is
+        # none: so the values that are kept as they are come to lie on one line.
+        data = data.replace(b"\n", b" ")
+        if not data.isascii():
+            data.decode()  # Values that are kept as they are were not decoded, so not checked.
         fields = msgspec.json.decode(data, type=dict[str, msgspec.Raw])
-        known = {name: raw for name, raw in fields.items() if name in _HEADER_NAMES}
-        header = _checked(msgspec.json.decode(_encode(known), type=Header))
+        header = _read_known(fields)
+        missing = _REQUIRED.difference(fields)
+        if missing:
+            raise ValueError(f"{', '.join(sorted(missing))} missing")
+        _check_commit_ids(header)
+        where = "pausedTypes: "
         paused_types = msgspec.json.decode(fields.get("pausedTypes", b"[]"), type=list[str])
+        where = "clients: "
         clients = _load_clients(fields.get("clients", msgspec.Raw(b"{}")))
-        jobs, unknown_job_fields = _load_jobs(fields.get("jobs", msgspec.Raw(b"[]")))
+        where = "jobs: "
+        table = _load_jobs(fields["jobs"], header.next_order)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-        raise _invalid(f"it is unreadable: {error}") from error
-    _check_jobs(jobs, header)
+        raise _invalid(f"{where}{error}") from error
+    totals = Totals(
+        completed_total=header.completed_total,
+        next_order=header.next_order,
+        leadership_ms=header.leadership_ms,
+        paused=header.paused,
+    )
     state = QueueState(
-        rules,
-        random,
-        table=JobTable(jobs, unknown_job_fields),
-        totals=Totals(
-            completed_total=header.completed_total,
-            next_order=header.next_order,
-            leadership_ms=header.leadership_ms,
-            paused=header.paused,
-        ),
-        clients=clients,
-        paused_types=paused_types,
+        rules, random, table=table, totals=totals, clients=clients, paused_types=paused_types
     )
     unknown_header = {
-        name: _copy(raw)
+        name: raw.copy()
         for name, raw in fields.items()
         if name not in _HEADER_NAMES and name not in _TABLES
     }
     return LoadedDocument(header=header, unknown_header=unknown_header, state=state)
 
 
-def _checked(header: Header) -> Header:
-    if header.format > FORMAT_VERSION:
+def _read_known(fields: dict[str, msgspec.Raw]) -> Header:
+    known = {name: raw for name, raw in fields.items() if name in _HEADER_NAMES}
+    # The format first: a newer one may have changed what the other fields are.
+    found = msgspec.json.decode(fields.get("format", b"0"), type=int)
+    if found > FORMAT_VERSION:
         raise _invalid(
-            f"its format is {header.format}, this version of osqueue reads up to {FORMAT_VERSION}: "
+            f"its format is {found}, this version of osqueue reads up to {FORMAT_VERSION}: "
             "upgrade this broker"
         )
-    return header
+    return msgspec.json.decode(_encode(known), type=Header)
 
 
-def _load_jobs(raw: msgspec.Raw) -> tuple[list[Job], dict[str, bytes]]:
+def _check_commit_ids(header: Header) -> None:
+    CommitId.parse(header.commit_id)
+    for takeover in header.lineage:
+        if takeover.taken_from:
+            CommitId.parse(takeover.taken_from)
+
+
+def _load_jobs(raw: msgspec.Raw, next_order: int) -> JobTable:
+    unknown_fields: dict[str, bytes] = {}
     try:
-        jobs, unknown = msgspec.json.decode(raw, type=list[Job]), dict[str, bytes]()
+        jobs = msgspec.json.decode(raw, type=list[Job])
     except msgspec.ValidationError:
         # Perhaps a field that this version does not know: then job by job, keeping it.
-        jobs, unknown = _load_each_job(msgspec.json.decode(raw, type=list[msgspec.Raw]))
+        jobs = _load_each_job(msgspec.json.decode(raw, type=list[msgspec.Raw]), unknown_fields)
     for job in jobs:
         # A view would keep the whole document in memory for as long as the job lives.
-        job.payload = _copy(job.payload)
-        job.result = None if job.result is None else _copy(job.result)
-    return jobs, unknown
+        job.payload = job.payload.copy()
+        if job.result is not None:
+            job.result = job.result.copy()
+    jobs.sort(key=attrgetter("order"))
+    _check_jobs(jobs, next_order)
+    table = JobTable(jobs, unknown_fields)
+    table.blocks.encoded_bytes = len(bytes(raw))
+    return table
 
 
-def _load_each_job(raw_jobs: Iterable[msgspec.Raw]) -> tuple[list[Job], dict[str, bytes]]:
+def _load_each_job(raw_jobs: list[msgspec.Raw], unknown_fields: dict[str, bytes]) -> list[Job]:
     jobs: list[Job] = []
-    unknown_fields: dict[str, bytes] = {}
     for index, raw_job in enumerate(raw_jobs):
         try:
             known, unknown = _split(raw_job, _JOB_NAMES)
             job = msgspec.json.decode(known, type=Job)
         except msgspec.MsgspecError as error:
-            raise ValueError(f"jobs[{index}]: {error}") from error
+            raise ValueError(f"number {index} (from 0): {error}") from error
         jobs.append(job)
         if unknown:
             unknown_fields[job.id] = unknown
-    return jobs, unknown_fields
+    return jobs
 
 
 def _load_clients(raw: msgspec.Raw) -> ClientTable:
@@ -220,11 +251,15 @@ def _load_clients(raw: msgspec.Raw) -> ClientTable:
     for client_id, raw_entry in msgspec.json.decode(raw, type=dict[str, msgspec.Raw]).items():
         known, unknown = _split(raw_entry, _ENTRY_NAMES)
         entry = msgspec.json.decode(known, type=ClientEntry)
-        entry.answers = {sequence: _copy(answer) for sequence, answer in entry.answers.items()}
+        if not entry.is_sound():
+            raise ValueError(f"{client_id}: its floor and applied sequences do not fit together")
+        entry.answers = {sequence: answer.copy() for sequence, answer in entry.answers.items()}
         entries[client_id] = entry
         if unknown:
             unknown_fields[client_id] = unknown
-    return ClientTable(entries, unknown_fields)
+    clients = ClientTable(entries, unknown_fields)
+    clients.encoded_bytes = len(bytes(raw))
+    return clients
 
 
 def _split(raw: msgspec.Raw, known_names: frozenset[str]) -> tuple[bytes, bytes]:
@@ -234,26 +269,33 @@ def _split(raw: msgspec.Raw, known_names: frozenset[str]) -> tuple[bytes, bytes]
     if len(known) == len(fields):
         return bytes(raw), b""
     unknown = {name: value for name, value in fields.items() if name not in known_names}
-    return _encode(known), _encode(unknown)[1:-1].replace(b"\n", b" ")
+    return _encode(known), _encode(unknown)[1:-1]
 
 
-def _check_jobs(jobs: list[Job], header: Header) -> None:
-    ids: set[Any] = {job.id for job in jobs}
-    orders: set[Any] = {job.order for job in jobs}
-    if len(ids) != len(jobs) or len(orders) != len(jobs):
-        raise _invalid("two jobs share an id or an order")
+def _check_jobs(jobs: list[Job], next_order: int) -> None:
+    """Check what the queue relies on, of jobs in order of submission."""
+    ids: set[str] = set()
+    keys: set[str] = set()
+    last_order = 0
     for job in jobs:
-        if not 0 < job.order < header.next_order:
-            raise _invalid(f"job {job.id} has order {job.order}, nextOrder is {header.next_order}")
-        if job.is_held != bool(job.worker_id) or job.attempts > job.max_attempts:
-            raise _invalid(
-                f"job {job.id} is {job.status} with worker {job.worker_id!r} and "
-                f"{job.attempts} of {job.max_attempts} attempts"
+        if not last_order < job.order < next_order:
+            raise ValueError(f"{job.id} has order {job.order}: taken, or not below nextOrder")
+        last_order = job.order
+        if job.id in ids:
+            raise ValueError(f"{job.id} is there twice")
+        ids.add(job.id)
+        status = job.status
+        if (status == "in_progress") != (job.worker_id != "") or (job.claim_id and not job.is_held):
+            raise ValueError(f"{job.id} is {status} with workerId {job.worker_id!r}")
+        needed = job.attempts + (status in ("unclaimed", "scheduled"))
+        if not 0 <= needed <= job.max_attempts:
+            raise ValueError(
+                f"{job.id} is {status} after {job.attempts} of {job.max_attempts} attempts"
             )
-
-
-def _copy(raw: msgspec.Raw) -> msgspec.Raw:
-    return msgspec.Raw(bytes(raw).replace(b"\n", b" "))
+        if job.unique_key and status in KEY_HOLDERS:
+            if job.unique_key in keys:
+                raise ValueError(f"{job.id}: another job holds uniqueKey {job.unique_key!r}")
+            keys.add(job.unique_key)
 
 
 def _invalid(what: str) -> StoredDataInvalid:

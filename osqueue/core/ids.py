@@ -11,7 +11,7 @@ import msgspec
 JOB_ID_PATTERN = re.compile(r"[A-Za-z0-9_.:-]+\Z")
 """Characters of a job id; its length is `Limits.job_id_chars_max`."""
 
-_HEX_64_BITS = re.compile(r"[0-9a-f]{16}\Z")
+_COMMIT_ID = re.compile(r"(0|[1-9][0-9]{0,15})-(0|[1-9][0-9]{0,15})-([0-9a-f]{16})\Z")
 
 
 class CommitId(msgspec.Struct, frozen=True):
@@ -34,10 +34,10 @@ class CommitId(msgspec.Struct, frozen=True):
         Raises:
             ValueError: the text is not `epoch-sequence-name`.
         """
-        epoch, sequence, broker_name = text.split("-")
-        if not _HEX_64_BITS.match(broker_name):
-            raise ValueError(f"the broker name {broker_name!r} is not 16 hexadecimal digits")
-        return cls(int(epoch), int(sequence), broker_name)
+        match = _COMMIT_ID.match(text)
+        if match is None:
+            raise ValueError(f"{text!r} is no commit id: epoch, sequence, 16 hexadecimal digits")
+        return cls(int(match[1]), int(match[2]), match[3])
 
     def is_same_term(self, other: CommitId) -> bool:
         """Whether both were built in the same term of the same process."""

@@ -120,9 +120,7 @@ class ClaimJobs(Mutation):
     @property
     def repeat_id(self) -> str:
         """What its jobs are found under by a repeat; empty: it cannot be repeated."""
-        if self.claim_id or self.repeat is None:
-            return self.claim_id
-        return f"{self.repeat.client_id}:{self.repeat.sequence}"
+        return self.claim_id or _sequence_name(self.repeat)
 
 
 class HeartbeatJobs(Mutation):
@@ -152,6 +150,12 @@ class CompleteJobs(Mutation):
     claim: ClaimJobs | None = None
     is_single: bool = False
     """One job, and the outcome is JobNotHeld where it is not held."""
+
+    @property
+    def claim_repeat_id(self) -> str:
+        """What the jobs of its claim are found under by a repeat; empty: it cannot be repeated."""
+        claim_id = "" if self.claim is None else self.claim.repeat_id
+        return claim_id or _sequence_name(self.repeat)
 
 
 class FailJob(Mutation):
@@ -260,3 +264,7 @@ class ListJobs(Query):
 
 class ReadDocument(Query):
     """The whole document as committed. Outcome: DocumentRead."""
+
+
+def _sequence_name(repeat: RepeatKey | None) -> str:
+    return "" if repeat is None else f"{repeat.client_id}:{repeat.sequence}"

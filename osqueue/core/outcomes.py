@@ -1,4 +1,8 @@
-"""What became of a mutation or query. A refusal is an error of `errors.py` in the same place."""
+"""What became of a mutation or query. A refusal is an error of `errors.py` in the same place.
+
+Outcomes with a tag are also stored, as arrays that begin with it (`tables/repeat_answers.py`):
+their fields may only grow at the end, with defaults.
+"""
 
 from __future__ import annotations
 
@@ -90,7 +94,7 @@ class JobsCompleted(msgspec.Struct, frozen=True):
     claimed: JobsClaimed | None = None
 
 
-class JobFailed(msgspec.Struct, frozen=True):
+class JobFailed(msgspec.Struct, frozen=True, array_like=True, tag="failed"):
     """What became of a failed job."""
 
     status: JobStatus | Literal["gone"]
@@ -99,37 +103,37 @@ class JobFailed(msgspec.Struct, frozen=True):
     """When it is claimable again, ms since the epoch; 0 where it never will be by itself."""
 
 
-class JobSnoozed(msgspec.Struct, frozen=True):
+class JobSnoozed(msgspec.Struct, frozen=True, array_like=True, tag="snoozed"):
     """The job waits again."""
 
     run_at: int
 
 
-class JobCancelled(msgspec.Struct, frozen=True):
+class JobCancelled(msgspec.Struct, frozen=True, array_like=True, tag="cancelled"):
     """Cancelled: gone, or its worker will be told."""
 
     is_gone: bool
 
 
-class JobDeleted(msgspec.Struct, frozen=True):
+class JobDeleted(msgspec.Struct, frozen=True, array_like=True, tag="deleted"):
     """The job is gone."""
 
 
-class JobRetried(msgspec.Struct, frozen=True):
+class JobRetried(msgspec.Struct, frozen=True, array_like=True, tag="retried"):
     """The job is claimable."""
 
 
-class DeadRedriven(msgspec.Struct, frozen=True):
+class DeadRedriven(msgspec.Struct, frozen=True, array_like=True, tag="redriven"):
     """So many dead jobs are claimable again."""
 
     count: int
 
 
-class QueuePaused(msgspec.Struct, frozen=True):
+class QueuePaused(msgspec.Struct, frozen=True, array_like=True, tag="paused"):
     """Claims get nothing."""
 
 
-class QueueResumed(msgspec.Struct, frozen=True):
+class QueueResumed(msgspec.Struct, frozen=True, array_like=True, tag="resumed"):
     """Claims are served."""
 
 

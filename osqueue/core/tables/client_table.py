@@ -30,7 +30,7 @@ class ClientEntry(msgspec.Struct, omit_defaults=True, rename="camel", forbid_unk
     """Ranges of applied sequences, first and last of each, ascending, apart."""
     last_used: int = 0
     """Leadership time of the last use, ms."""
-    answers: dict[str, msgspec.Raw] = {}
+    answers: dict[int, msgspec.Raw] = {}
     """By sequence, what the repeat's own words cannot tell; absent: nothing."""
 
     def has(self, sequence: int) -> bool:
@@ -63,8 +63,17 @@ class ClientEntry(msgspec.Struct, omit_defaults=True, rename="camel", forbid_unk
             self.applied[kept][0] = max(self.applied[kept][0], floor)
         del self.applied[:kept]
         if self.answers:
-            self.answers = {key: raw for key, raw in self.answers.items() if int(key) >= floor}
+            self.answers = {key: raw for key, raw in self.answers.items() if key >= floor}
         return True
+
+    def is_sound(self) -> bool:
+        """Whether the ranges are what the methods above make; a document may hold anything."""
+        least = self.floor
+        for applied_range in self.applied:
+            if len(applied_range) != 2 or not least <= applied_range[0] <= applied_range[1]:
+                return False
+            least = applied_range[1] + 2
+        return self.floor >= 1
 
 
 class ClientTable:
@@ -80,6 +89,8 @@ class ClientTable:
         self._entries = dict(ordered)
         self._encoded: dict[str, bytes | None] = dict.fromkeys(self._entries)
         self._unknown_fields = unknown_fields or {}
+        self.encoded_bytes = 0
+        """What all entries took when last encoded, or in the document they came from."""
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -144,7 +155,7 @@ class ClientTable:
             self._entries[repeat.client_id] = entry
         entry.record(repeat.sequence)
         if answer is not None:
-            entry.answers[str(repeat.sequence)] = answer
+            entry.answers[repeat.sequence] = answer
         self._touch(repeat.client_id, entry, leadership_ms)
 
     def remove(self, client_id: str) -> bool:
@@ -173,7 +184,9 @@ class ClientTable:
                 encoded = self._encode_entry(client_id)
                 self._encoded[client_id] = encoded
             pieces.append(encoded)
-        return [b",\n".join(pieces)] if pieces else []
+        joined = b",\n".join(pieces)
+        self.encoded_bytes = len(joined)
+        return [joined] if pieces else []
 
     def _touch(self, client_id: str, entry: ClientEntry, leadership_ms: int) -> None:
         entry.last_used = leadership_ms

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from heapq import heapify, heappop, heappush
 
 __all__ = ["Deadlines"]
 
 _SLACK = 1_024
+"""Stale entries that the heap may hold beyond twice the live ones, before it is rebuilt."""
 
 
 class Deadlines:
@@ -23,10 +23,6 @@ class Deadlines:
     def __contains__(self, key: str) -> bool:
         return key in self._deadlines
 
-    def keys(self) -> Iterable[str]:
-        """All keys, in no promised order."""
-        return self._deadlines.keys()
-
     def set(self, key: str, deadline_ms: int) -> None:
         """Set or move a deadline."""
         earlier = self._deadlines.get(key)
@@ -37,6 +33,12 @@ class Deadlines:
             if len(self._heap) > 2 * len(self._deadlines) + _SLACK:
                 self._heap = [(deadline, key) for key, deadline in self._deadlines.items()]
                 heapify(self._heap)
+
+    def extend(self, key: str, deadline_ms: int) -> None:
+        """Set a deadline, or move it to later; an earlier one changes nothing."""
+        current_ms = self._deadlines.get(key)
+        if current_ms is None or deadline_ms > current_ms:
+            self.set(key, deadline_ms)
 
     def remove(self, key: str) -> None:
         """Forget a key; one that is not there is no error."""

@@ -7,7 +7,7 @@ line of the document.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
@@ -22,8 +22,8 @@ _encode = msgspec.json.Encoder().encode
 class _Block:
     __slots__ = ("encoded", "jobs")
 
-    def __init__(self) -> None:
-        self.jobs: dict[int, Job] = {}
+    def __init__(self, jobs: dict[int, Job]) -> None:
+        self.jobs = jobs
         self.encoded: bytes | None = None
 
 
@@ -31,26 +31,29 @@ class JobBlocks:
     """All jobs by order of submission, and their encoded form."""
 
     def __init__(
-        self, jobs: Iterable[Job] = (), unknown_fields: dict[str, bytes] | None = None
+        self, jobs: Sequence[Job] = (), unknown_fields: dict[str, bytes] | None = None
     ) -> None:
-        """Take jobs over in any order.
+        """Take jobs over, which are in order of submission.
 
         `unknown_fields` has, by job id, what a newer broker wrote beside the known fields, as the
         inside of a JSON object without braces.
         """
         self._unknown_fields = unknown_fields or {}
-        self._blocks: list[_Block] = []
-        self._firsts: list[int] = []
-        self._count = 0
+        self._blocks = [
+            _Block({job.order: job for job in jobs[start : start + BLOCK_JOBS]})
+            for start in range(0, len(jobs), BLOCK_JOBS)
+        ]
+        self._firsts = [job.order for job in jobs[::BLOCK_JOBS]]
+        self._count = len(jobs)
         self.encoded_blocks_count = 0
         """Blocks encoded so far: the work that commits cost, counted by tests."""
-        for job in sorted(jobs, key=_order):
-            self.add(job)
+        self.encoded_bytes = 0
+        """What all jobs took when they were last encoded, or in the document they came from."""
 
     def add(self, job: Job) -> None:
         """Put a job behind all others; its order is higher than theirs."""
         if not self._blocks or len(self._blocks[-1].jobs) >= BLOCK_JOBS:
-            self._blocks.append(_Block())
+            self._blocks.append(_Block({}))
             self._firsts.append(job.order)
         block = self._blocks[-1]
         assert not block.jobs or next(reversed(block.jobs)) < job.order, "orders only grow"
@@ -68,7 +71,8 @@ class JobBlocks:
         del block.jobs[job.order]
         block.encoded = None
         self._count -= 1
-        self._unknown_fields.pop(job.id, None)
+        if self._unknown_fields:
+            self._unknown_fields.pop(job.id, None)
 
     def after(self, order: int) -> Iterator[Job]:
         """Jobs submitted after the given order, in order. The table must not change meanwhile."""
@@ -93,6 +97,7 @@ class JobBlocks:
             pieces.append(b",\n")
         if pieces:
             pieces.pop()
+        self.encoded_bytes = sum(map(len, pieces))
         return pieces
 
     def _block_of(self, job: Job) -> _Block:
@@ -110,12 +115,18 @@ class JobBlocks:
         return encoded if unknown is None else b"%b,%b}" % (encoded[:-1], unknown)
 
     def _regroup(self) -> None:
-        """Merge blocks that removals have thinned out, so that joining stays cheap."""
-        jobs = [job for block in self._blocks for job in block.jobs.values()]
-        self._blocks, self._firsts, self._count = [], [], 0
-        for job in jobs:
-            self.add(job)
+        """Merge neighbours that removals have thinned out, so that joining stays cheap.
 
-
-def _order(job: Job) -> int:
-    return job.order
+        A block that finds no neighbour to merge with keeps what is cached of it.
+        """
+        grouped: list[_Block] = []
+        for block in self._blocks:
+            if not block.jobs:
+                continue
+            if grouped and len(grouped[-1].jobs) + len(block.jobs) <= BLOCK_JOBS:
+                grouped[-1].jobs.update(block.jobs)
+                grouped[-1].encoded = None
+            else:
+                grouped.append(block)
+        self._blocks = grouped
+        self._firsts = [next(iter(block.jobs)) for block in grouped]

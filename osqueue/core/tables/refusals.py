@@ -2,27 +2,52 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
 from osqueue.core.errors import JobNotFound, JobNotHeld, QueueFull
+from osqueue.core.job import Job
 from osqueue.core.limits import QUEUE_FULL_RATIO, Limits
 from osqueue.core.mutations import Lease, NewJob
-from osqueue.core.tables.job_table import JOB_OVERHEAD_BYTES, JobTable
+from osqueue.core.tables.job_table import JobTable
 
-__all__ = ["cut_text", "refuse_lost", "refuse_missing", "refuse_submit"]
+__all__ = [
+    "JOB_OVERHEAD_BYTES",
+    "cut_text",
+    "estimate_bytes",
+    "refuse_lost",
+    "refuse_missing",
+    "refuse_submit",
+]
+
+JOB_OVERHEAD_BYTES = 200
+"""What a waiting job takes in the document beside its payload; seldom more."""
 
 
-def refuse_submit(table: JobTable, limits: Limits, new_jobs: list[NewJob]) -> QueueFull | None:
-    """Why these jobs do not fit into the queue; None where they do."""
-    if len(table.by_id) + len(new_jobs) > limits.jobs_max:
+def refuse_submit(
+    table: JobTable,
+    limits: Limits,
+    new_jobs: Sequence[NewJob],
+    *,
+    stored_bytes: int,
+    added_bytes: int,
+    ended_count: int = 0,
+) -> QueueFull | None:
+    """Why these jobs do not fit into the queue; None where they do.
+
+    Where other jobs end in the same step (`ended_count`, and their bytes taken off `added_bytes`),
+    only growth is refused: a full queue whose jobs each submit the next one must not get stuck.
+    """
+    added_count = len(new_jobs) - ended_count
+    if added_count > 0 and len(table.by_id) + added_count > limits.jobs_max:
         return QueueFull(
             f"the queue holds {len(table.by_id)} jobs, with these {len(new_jobs)} it would "
             f"pass its limit (JOBS_MAX) of {limits.jobs_max}: wait until workers catch up"
         )
-    added_bytes = sum(len(bytes(job.payload)) + JOB_OVERHEAD_BYTES for job in new_jobs)
     bytes_max = int(limits.document_bytes_max * QUEUE_FULL_RATIO)
-    if table.stored_bytes + added_bytes > bytes_max:
+    if added_bytes > 0 and stored_bytes + added_bytes > bytes_max:
         return QueueFull(
-            f"the queue's jobs take {table.stored_bytes} bytes, with these {added_bytes} they "
-            f"would pass {bytes_max}, 90 % of the limit (DOCUMENT_BYTES_MAX) of "
+            f"the queue takes {stored_bytes} bytes, with {added_bytes} for these jobs it would "
+            f"pass {bytes_max}, 90 % of its limit (DOCUMENT_BYTES_MAX) of "
             f"{limits.document_bytes_max}: wait until workers catch up"
         )
     if table.counts["dead"] >= limits.dead_jobs_max:
@@ -34,9 +59,14 @@ def refuse_submit(table: JobTable, limits: Limits, new_jobs: list[NewJob]) -> Qu
     return None
 
 
+def estimate_bytes(jobs: Iterable[NewJob | Job]) -> int:
+    """About what jobs take in the document, while they wait."""
+    return sum(len(bytes(job.payload)) + JOB_OVERHEAD_BYTES for job in jobs)
+
+
 def cut_text(text: str, bytes_max: int) -> str:
     """The text, or its beginning and end if it is too long: a traceback's end says what failed."""
-    encoded = text.encode("utf-8", "replace")
+    encoded = text.encode()
     if len(encoded) <= bytes_max:
         return text
     mark = b" [...] "

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections import Counter
+from typing import TypeAlias
 
 import msgspec
 
-from osqueue.core.mutations import CompleteJobs, Mutation, SubmitJobs
+from osqueue.core.errors import InvalidRequest
+from osqueue.core.mutations import (
+    CancelJob,
+    CompleteJobs,
+    DeleteJob,
+    FailJob,
+    Mutation,
+    PauseQueue,
+    RedriveDead,
+    ResumeQueue,
+    RetryJob,
+    SnoozeJob,
+    SubmitJobs,
+)
 from osqueue.core.outcomes import (
-    ClientClosed,
     DeadRedriven,
     JobCancelled,
     JobDeleted,
@@ -25,51 +37,94 @@ from osqueue.core.outcomes import (
 
 __all__ = ["read_answer", "store_answer"]
 
-_encode = msgspec.json.Encoder().encode
-_decode = msgspec.json.Decoder().decode
 
-_SMALL_OUTCOMES: dict[str, Callable[..., Outcome]] = {
-    "failed": JobFailed,
-    "snoozed": JobSnoozed,
-    "cancelled": JobCancelled,
-    "deleted": JobDeleted,
-    "retried": JobRetried,
-    "redriven": DeadRedriven,
-    "paused": QueuePaused,
-    "resumed": QueueResumed,
-    "closed": ClientClosed,
+class _Duplicates(msgspec.Struct, frozen=True, array_like=True, tag="duplicates"):
+    """Of a submit: which jobs were queued already, each with the id that it was queued under."""
+
+    found: list[tuple[int, str]]
+
+
+class _Lost(msgspec.Struct, frozen=True, array_like=True, tag="lost"):
+    """Of completions: which did not count."""
+
+    job_ids: list[str]
+
+
+_SmallOutcome: TypeAlias = (
+    JobFailed
+    | JobSnoozed
+    | JobCancelled
+    | JobDeleted
+    | JobRetried
+    | DeadRedriven
+    | QueuePaused
+    | QueueResumed
+)
+_STORED_FORMS: dict[type[Mutation], type[_SmallOutcome]] = {
+    FailJob: JobFailed,
+    SnoozeJob: JobSnoozed,
+    CancelJob: JobCancelled,
+    DeleteJob: JobDeleted,
+    RetryJob: JobRetried,
+    RedriveDead: DeadRedriven,
+    PauseQueue: QueuePaused,
+    ResumeQueue: QueueResumed,
 }
-_NAMES = {outcome: name for name, outcome in _SMALL_OUTCOMES.items()}
+
+_encode = msgspec.json.Encoder().encode
 
 
-def store_answer(outcome: Outcome) -> msgspec.Raw | None:
+def store_answer(mutation: Mutation, outcome: Outcome) -> msgspec.Raw | None:
     """The part of an ok that must be stored; None where the request tells it all."""
     if isinstance(outcome, JobsSubmitted):
         if not outcome.duplicates:
             return None
-        found = [[index, outcome.job_ids[index]] for index in outcome.duplicates]
-        return msgspec.Raw(_encode(found))
+        found = [(index, outcome.job_ids[index]) for index in outcome.duplicates]
+        return msgspec.Raw(_encode(_Duplicates(found)))
     if isinstance(outcome, JobsCompleted):
-        return msgspec.Raw(_encode(outcome.lost)) if outcome.lost else None
-    name = _NAMES.get(type(outcome))
-    assert name is not None, f"{type(outcome).__name__} has no stored form"
-    return msgspec.Raw(_encode([name, *msgspec.structs.astuple(outcome)]))  # pyright: ignore[reportArgumentType]
+        return msgspec.Raw(_encode(_Lost(outcome.lost))) if outcome.lost else None
+    assert type(outcome) is _STORED_FORMS.get(type(mutation)), f"{outcome} has no stored form"
+    return msgspec.Raw(_encode(outcome))
 
 
 def read_answer(mutation: Mutation, answer: msgspec.Raw | None) -> Outcome:
-    """The first answer, from the repeat and what was stored. A completion's claim is not in it."""
-    stored: Any = None if answer is None else _decode(answer)
-    if isinstance(mutation, SubmitJobs):
-        job_ids = [job.id for job in mutation.jobs]
-        duplicates: list[int] = []
-        for index, job_id in stored or ():
-            job_ids[index] = job_id
-            duplicates.append(index)
-        return JobsSubmitted(job_ids, duplicates)
-    if isinstance(mutation, CompleteJobs):
-        lost: set[str] = set(stored or ())
-        job_ids = [completion.lease.job_id for completion in mutation.completions]
-        completed = [job_id for job_id in job_ids if job_id not in lost]
-        return JobsCompleted(completed, [job_id for job_id in job_ids if job_id in lost])
-    assert stored is not None, f"{type(mutation).__name__} was recorded without its answer"
-    return _SMALL_OUTCOMES[stored[0]](*stored[1:])
+    """The first answer, from the repeat and what was stored; without the claim of a completion.
+
+    InvalidRequest where that does not fit the mutation: the client used its sequence twice.
+    """
+    try:
+        if isinstance(mutation, SubmitJobs):
+            return _read_submitted(mutation, answer)
+        if isinstance(mutation, CompleteJobs):
+            return _read_completed(mutation, answer)
+        return msgspec.json.decode(
+            b"" if answer is None else answer, type=_STORED_FORMS[type(mutation)]
+        )
+    except (msgspec.MsgspecError, LookupError):
+        return InvalidRequest("this sequence of the client was used for another request before")
+
+
+def _read_submitted(mutation: SubmitJobs, answer: msgspec.Raw | None) -> JobsSubmitted:
+    job_ids = [job.id for job in mutation.jobs]
+    if answer is None:
+        return JobsSubmitted(job_ids)
+    found = msgspec.json.decode(answer, type=_Duplicates).found
+    for index, job_id in found:
+        job_ids[index] = job_id
+    return JobsSubmitted(job_ids, [index for index, _ in found])
+
+
+def _read_completed(mutation: CompleteJobs, answer: msgspec.Raw | None) -> JobsCompleted:
+    job_ids = [done.lease.job_id for done in mutation.completions]
+    if answer is None:
+        return JobsCompleted(job_ids, [])
+    lost = msgspec.json.decode(answer, type=_Lost).job_ids
+    # A request may name a job twice: then one of the two is lost.
+    left = Counter(lost)
+    completed: list[str] = []
+    for job_id in job_ids:
+        if left[job_id]:
+            left[job_id] -= 1
+        else:
+            completed.append(job_id)
+    return JobsCompleted(completed, lost)

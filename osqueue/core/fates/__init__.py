@@ -1,0 +1,1 @@
+"""What settlements, time and operators do to jobs: functions over the queue's state."""
