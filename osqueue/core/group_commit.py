@@ -324,7 +324,7 @@ class GroupCommit:
     def _apply_late(self, batch: Batch, now_ms: int, steady_ms: int) -> None:
         late, self._gathering.late = self._gathering.late, []
         for ticket, index, mutation in late:
-            answer = self.state.answer_repeat(mutation, now_ms=now_ms, steady_ms=steady_ms)
+            answer = self.state.answer_repeat(mutation)
             batch.put(ticket, index, answer or broker_draining())
 
     def _serve_waiting(self, batch: Batch, now_ms: int, steady_ms: int) -> None:
