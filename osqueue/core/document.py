@@ -9,6 +9,7 @@ is refused.
 from __future__ import annotations
 
 import random as random_module
+from collections import Counter
 from operator import attrgetter
 
 import msgspec
@@ -40,6 +41,8 @@ _REQUIRED_HEADER = frozenset({"format", "broker", "epoch", "commitId"})
 """Without these it is no header: some other object, or one that was reformatted."""
 _REQUIRED = frozenset({"format", "epoch", "commitId", "nextOrder", "jobs"})
 """A document without one of these would pass for an empty queue, and be overwritten."""
+
+_WAITING = frozenset({"scheduled", "unclaimed"})
 
 _encode = msgspec.json.Encoder().encode
 
@@ -274,20 +277,19 @@ def _split(raw: msgspec.Raw, known_names: frozenset[str]) -> tuple[bytes, bytes]
 
 def _check_jobs(jobs: list[Job], next_order: int) -> None:
     """Check what the queue relies on, of jobs in order of submission."""
-    ids: set[str] = set()
+    if len({job.id for job in jobs}) != len(jobs):
+        [(job_id, _)] = Counter(job.id for job in jobs).most_common(1)
+        raise ValueError(f"{job_id} is there twice")
     keys: set[str] = set()
     last_order = 0
     for job in jobs:
         if not last_order < job.order < next_order:
             raise ValueError(f"{job.id} has order {job.order}: taken, or not below nextOrder")
         last_order = job.order
-        if job.id in ids:
-            raise ValueError(f"{job.id} is there twice")
-        ids.add(job.id)
         status = job.status
         if (status == "in_progress") != (job.worker_id != "") or (job.claim_id and not job.is_held):
             raise ValueError(f"{job.id} is {status} with workerId {job.worker_id!r}")
-        needed = job.attempts + (status in ("unclaimed", "scheduled"))
+        needed = job.attempts + (status in _WAITING)
         if not 0 <= needed <= job.max_attempts:
             raise ValueError(
                 f"{job.id} is {status} after {job.attempts} of {job.max_attempts} attempts"

@@ -31,7 +31,7 @@ leaves the queue by completing (nothing kept), by cancelJob, by deleteJob, or wh
 has expired."""
 
 
-class JobError(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+class JobError(msgspec.Struct, frozen=True, gc=False, rename="camel", omit_defaults=True):
     """Why one attempt failed."""
 
     type: str
@@ -47,11 +47,14 @@ def _three() -> int:
     return 3
 
 
-class Job(msgspec.Struct, rename="camel", omit_defaults=True, forbid_unknown_fields=True):
+class Job(msgspec.Struct, gc=False, rename="camel", omit_defaults=True, forbid_unknown_fields=True):
     """One job of the queue, in the form of the document: absent fields have their defaults.
 
     The fields that readers of such documents know from before are always written (a default_factory
     keeps msgspec from omitting them). Unknown fields are kept by `document.py`, beside the job.
+
+    Nothing in a job can refer back to it, so the garbage collector, for which a hundred thousand
+    jobs are a heavy load, need not look at them; for its sake `errors` is no list either.
     """
 
     id: str
@@ -81,7 +84,7 @@ class Job(msgspec.Struct, rename="camel", omit_defaults=True, forbid_unknown_fie
     heartbeat: int = 0
     """When the worker was last heard of, ms since the epoch, as of the write that holds it."""
     cancel_requested: bool = False
-    errors: list[JobError] = []
+    errors: tuple[JobError, ...] = ()
     """Newest last."""
     result: msgspec.Raw | None = None
     """Encoded as JSON; only of completed jobs that are kept."""

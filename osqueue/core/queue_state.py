@@ -66,7 +66,7 @@ from osqueue.core.outcomes import (
 )
 from osqueue.core.tables.client_table import ClientTable
 from osqueue.core.tables.job_table import JobTable
-from osqueue.core.tables.refusals import estimate_bytes, refuse_submit
+from osqueue.core.tables.refusals import JOB_OVERHEAD_BYTES, estimate_bytes, refuse_submit
 from osqueue.core.tables.repeat_answers import read_answer, store_answer
 from osqueue.core.tables.totals import Totals
 
@@ -258,7 +258,7 @@ class QueueState:
         )
         self.totals.next_order += 1
         self.table.add(job)
-        self.added_bytes += estimate_bytes((job,))
+        self.added_bytes += len(bytes(job.payload)) + JOB_OVERHEAD_BYTES
 
     def _still_held(self, worker_id: str, repeat_id: str) -> JobsClaimed:
         held = self.table.claimed_under(worker_id, repeat_id)

@@ -189,7 +189,7 @@ def _add_error(state: QueueState, job: Job, error: JobError, now_ms: int) -> Non
         attempt=job.attempts,
         at=now_ms,
     )
-    job.errors = [*job.errors, error][-limits.errors_kept_max :]
+    job.errors = (*job.errors, error)[-limits.errors_kept_max :]
     state.added_bytes += len(error.type) + len(error.message) + len(error.traceback)
 
 

@@ -26,10 +26,11 @@ class JobTable:
         self, jobs: Sequence[Job] = (), unknown_fields: dict[str, bytes] | None = None
     ) -> None:
         """Build the indexes of jobs in order of submission. No lease runs until it is extended."""
-        self.by_id: dict[str, Job] = {}
+        self.by_id = {job.id: job for job in jobs}
         self.blocks = JobBlocks(jobs, unknown_fields)
         self.counts: dict[JobStatus, int] = dict.fromkeys(STATUSES, 0)
-        self.ready = ReadyJobs()
+        self.ready = ReadyJobs(job for job in jobs if job.status == "unclaimed")
+        self.counts["unclaimed"] = len(self.ready)
         self.leases = Deadlines()
         """By job id, steady time."""
         self.due = Deadlines()
@@ -38,20 +39,27 @@ class JobTable:
         """Completed jobs by id, wall time of their removal."""
         self.has_changed = False
         """Whether anything changed that must be written; cleared by whoever writes."""
-        self.newly_ready_types: set[str] = set()
+        self.newly_ready_types = set(self.ready.types())
         """Types that got a claimable job; cleared by whoever serves waiting claims."""
         self._unique_keys: dict[str, str] = {}
         self._claims: dict[tuple[str, str], dict[str, Job]] = {}
         self._unsettled_claims: list[tuple[Job, int]] = []
         """Jobs handed out, with the attempt, since the last settlement."""
         for job in jobs:
-            self._index(job)
+            if job.status != "unclaimed":
+                self.counts[job.status] += 1
+                self._place(job)
+            elif job.unique_key:
+                self._unique_keys[job.unique_key] = job.id
 
     def add(self, job: Job) -> None:
         """Put a new job behind all others."""
         self.has_changed = True
+        assert job.id not in self.by_id, f"{job.id} is in the queue already"
+        self.by_id[job.id] = job
         self.blocks.add(job)
-        self._index(job)
+        self.counts[job.status] += 1
+        self._place(job)
 
     def remove(self, job: Job) -> None:
         """Take a job out for good."""
@@ -106,7 +114,7 @@ class JobTable:
         for job, attempt in self._unsettled_claims:
             # It may have been given back since, or even claimed anew.
             if job.is_held and job.attempts == attempt and self.by_id.get(job.id) is job:
-                self.leases.extend(job.id, steady_ms + job.lease_ms)
+                self.leases.set(job.id, steady_ms + job.lease_ms)
         self._unsettled_claims.clear()
 
     def extend_lease(self, job: Job, since_ms: int, lease_ms_min: int) -> None:
@@ -143,12 +151,6 @@ class JobTable:
         assert len(self.leases) <= counts["in_progress"], "leases"
         assert keys == self._unique_keys, "unique keys and their holders"
         assert claims == self._claims, "claims and their jobs"
-
-    def _index(self, job: Job) -> None:
-        assert job.id not in self.by_id, f"{job.id} is in the queue already"
-        self.by_id[job.id] = job
-        self.counts[job.status] += 1
-        self._place(job)
 
     def _place(self, job: Job) -> None:
         """Put a job into the indexes of its status."""

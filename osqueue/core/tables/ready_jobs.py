@@ -22,11 +22,16 @@ class ReadyJobs:
     (identity tells a live entry from a stale one) or until stale ones outnumber live ones.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, jobs: Iterable[Job] = ()) -> None:
         self._live: dict[str, _Entry] = {}
-        self._all: list[_Entry] = []
         self._by_type: dict[str, list[_Entry]] = {}
-        self._counts: dict[str, int] = {}
+        for job in jobs:
+            self._live[job.id] = entry = (-job.priority, job.order, job.id)
+            self._by_type.setdefault(job.type, []).append(entry)
+        self._all = list(self._live.values())
+        for heap in (self._all, *self._by_type.values()):
+            heapify(heap)
+        self._counts = {kind: len(heap) for kind, heap in self._by_type.items()}
 
     def __len__(self) -> int:
         return len(self._live)
