@@ -4,28 +4,31 @@ Hypercorn 0.18 lets any error raised while it parses leave the connection's task
 process; its writes cannot be cancelled, so that a client which stops reading holds up a shutdown
 for ever; a WebSocket message over the limit goes on growing; compressed messages are inflated
 without a bound; and HTTP/2, with faults of its own, is spoken to whoever asks. The subclasses here
-know that code closely: tests/server/test_hostile_inputs.py sends every input that was fatal, for
+know that code closely: tests/server/test_hypercorn_guard_hostile_inputs.py sends what was fatal, for
 each new version.
 """
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import structlog
 import trio
 from hypercorn.app_wrappers import ASGIWrapper
 from hypercorn.config import Config
-from hypercorn.events import Closed, Event, RawData
+from hypercorn.events import Closed, Event, RawData, Updated
 from hypercorn.logging import Logger
 from hypercorn.protocol.events import Data, Request, StreamClosed
 from hypercorn.protocol.events import Event as StreamEvent
 from hypercorn.protocol.h11 import STREAM_ID, H11Protocol, H11WSConnection
 from hypercorn.protocol.ws_stream import WSStream
+from hypercorn.trio import task_group as hypercorn_tasks
 from hypercorn.trio.task_group import TaskGroup
 from hypercorn.trio.tcp_server import TCPServer
 from hypercorn.trio.worker_context import WorkerContext
-from hypercorn.typing import ConnectionState
+from hypercorn.typing import AppWrapper, ASGIReceiveEvent, ASGISendEvent, ConnectionState
+from hypercorn.typing import Scope as HypercornScope
 
 __all__ = ["GuardedTCPServer", "StructuredLogger", "serve_connection"]
 
@@ -39,6 +42,9 @@ DISCARD_MS = 1_000
 """And for so long, so that the client reads the close before its connection is reset."""
 
 
+handle_app: Any = hypercorn_tasks._handle  # pyright: ignore
+"""Runs an application to its end, and logs what it raises."""
+AppSend = Callable[[ASGISendEvent | None], Awaitable[None]]
 HeadEvent = Any
 """h11's Request event; h11 is Hypercorn's dependency, not ours."""
 
@@ -91,6 +97,7 @@ class GuardedTCPServer(TCPServer):
     """One connection without TLS, HTTP/1.1 only, whose writes have a deadline."""
 
     protocol: Any
+    is_read_to_end = False
 
     def __init__(
         self,
@@ -109,7 +116,7 @@ class GuardedTCPServer(TCPServer):
         try:
             # Of an IPv6 address only host and port.
             client, server = socket.getpeername()[:2], socket.getsockname()[:2]
-            async with TaskGroup() as task_group:
+            async with GuardedTaskGroup() as task_group:
                 self._task_group = task_group
                 self.protocol = GuardedProtocol(
                     self.app,
@@ -124,6 +131,9 @@ class GuardedTCPServer(TCPServer):
                 )
                 await self.idle_task.restart(task_group, self._idle_timeout)  # pyright: ignore[reportUnknownMemberType]
                 await self._read_data()
+                # Hypercorn would leave its timer, and so the connection, for the whole timeout.
+                self.is_read_to_end = True
+                await self.idle_task.stop()
         except OSError:
             # The peer was gone before its address could be read.
             pass
@@ -136,7 +146,8 @@ class GuardedTCPServer(TCPServer):
         Cancellation: closes the connection, because half a message may have been sent.
         """
         if not isinstance(event, RawData):
-            await super().protocol_send(event)
+            if not (isinstance(event, Updated) and self.is_read_to_end):
+                await super().protocol_send(event)
             return
         async with self.send_lock:
             try:
@@ -158,6 +169,44 @@ class GuardedTCPServer(TCPServer):
         finally:
             if not is_sent:
                 await trio.aclose_forcefully(self.stream)
+
+
+class GuardedTaskGroup(TaskGroup):
+    """Runs applications, and lets nobody wait for one that has ended.
+
+    Hypercorn hands its application what arrives through a queue of ten, and blocks while that is
+    full, in the connection's reader as in the application's own last `send`: for ever, once
+    nobody receives any more.
+    """
+
+    async def spawn_app(
+        self, app: AppWrapper, config: Config, scope: HypercornScope, send: AppSend
+    ) -> Callable[[ASGIReceiveEvent], Awaitable[None]]:
+        """Start an application, and return what puts events before it."""
+        into, out_of = trio.open_memory_channel[ASGIReceiveEvent](config.max_app_queue_size)
+
+        async def run_app(scope: Any, receive: Any, *others: Any) -> None:  # noqa: ANN401
+            async with out_of:
+                await app(scope, receive, *others)
+
+        async def put(event: ASGIReceiveEvent) -> None:
+            try:
+                await into.send(event)
+            except trio.BrokenResourceError:
+                await trio.lowlevel.checkpoint()
+
+        assert self._nursery is not None, "entered"
+        self._nursery.start_soon(
+            handle_app,
+            run_app,
+            config,
+            scope,
+            out_of.receive,
+            send,
+            trio.to_thread.run_sync,
+            trio.from_thread.run,
+        )
+        return put
 
 
 class GuardedProtocol(H11Protocol):

@@ -54,9 +54,11 @@ class Server:
         self.broker = broker
         self.settings = settings
         self.front_door = FrontDoor(broker, settings, random)
+        self._hypercorn_config = hypercorn_config(settings)
         self._sockets: list[socket.socket] = []
         self._stopping = trio.Event()
         self._drain_started: float | None = None
+        self._connection_count = 0
 
     @property
     def address(self) -> str:
@@ -69,6 +71,11 @@ class Server:
         """The port that is bound."""
         assert self._sockets, "bind comes first"
         return self._sockets[0].getsockname()[1]
+
+    @property
+    def connection_count(self) -> int:
+        """Connections that are open."""
+        return self._connection_count
 
     def bind(self) -> None:
         """Take the address; connections queue up from now on until `run` serves them.
@@ -144,29 +151,35 @@ class Server:
             self.front_door.websockets.close_all("this broker has lost the lead")
 
     async def _serve_stream(self, context: WorkerContext, stream: trio.SocketStream) -> None:
-        await serve_connection(
-            ASGIWrapper(self.front_door),  # type: ignore[arg-type]
-            self._config(),
-            context,
-            stream,
-            write_deadline_ms=self.settings.write_deadline_ms,
-        )
-
-    def _config(self) -> Config:
-        config = Config()
-        config.logger_class = StructuredLogger
-        config.errorlog = None
-        config.include_server_header = False
-        config.keep_alive_timeout = KEEP_ALIVE_TIMEOUT_S
-        config.keep_alive_max_requests = KEEP_ALIVE_REQUESTS_MAX
-        config.websocket_max_message_size = self.settings.limits.frame_bytes_max
-        return config
+        self._connection_count += 1
+        try:
+            await serve_connection(
+                ASGIWrapper(self.front_door),  # type: ignore[arg-type]
+                self._hypercorn_config,
+                context,
+                stream,
+                write_deadline_ms=self.settings.write_deadline_ms,
+            )
+        finally:
+            self._connection_count -= 1
 
     def _cut_off(self) -> float:
         """When connections that are still open are cut."""
         now = trio.current_time()
         started = now if self._drain_started is None else self._drain_started
         return max(now + STOP_GRACE_MS / 1_000, started + self.settings.drain_timeout_ms / 1_000)
+
+
+def hypercorn_config(settings: Settings) -> Config:
+    """What is set of Hypercorn; `read_timeout` stays off, since it would cut idle long polls."""
+    config = Config()
+    config.logger_class = StructuredLogger
+    config.errorlog = None
+    config.include_server_header = False
+    config.keep_alive_timeout = KEEP_ALIVE_TIMEOUT_S
+    config.keep_alive_max_requests = KEEP_ALIVE_REQUESTS_MAX
+    config.websocket_max_message_size = settings.limits.frame_bytes_max
+    return config
 
 
 def open_listener(

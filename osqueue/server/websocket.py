@@ -6,7 +6,7 @@ poll holds up nobody. One writer sends, frame by frame.
 
 Memory is bounded by not reading on: while too much is in flight, or while replies wait for a
 client that does not read, the reader pauses, and TCP tells the client. Replies are encoded when
-there is room for them; those that find none for `write_deadline_ms` end the connection (1013).
+there is room for them; when none is made for `write_deadline_ms`, the connection ends (1013).
 """
 
 from __future__ import annotations
@@ -113,6 +113,7 @@ class Connection:
         self._is_abrupt = False
         self._outbound: deque[tuple[Encoding, bytes]] = deque()
         self._outbound_bytes = 0
+        self._frames_sent = 0
         self._inbound_bytes = 0
         self._tickets = 0
         self._waiting_claims = 0
@@ -190,7 +191,11 @@ class Connection:
             or self._inbound_bytes > self.limits.frame_bytes_max
             or self._outbound_bytes > self.limits.frame_bytes_max
         ):
-            await self._changed.wait()
+            if self._outbound_bytes > self.limits.frame_bytes_max:
+                # With a deadline: a writer whose client has left can wait for this very reader.
+                await self._has_room()
+            else:
+                await self._changed.wait()
 
     async def _serve(self, ticket: Ticket, is_array: bool, frame_bytes: int) -> None:
         """Carry one ticket to the broker, and its replies to the writer."""
@@ -208,12 +213,13 @@ class Connection:
 
     async def _has_room(self) -> bool:
         """Wait until the client has read what was sent before; False: it will not be answered."""
-        if self._outbound_bytes > self.limits.frame_bytes_max:
-            with trio.move_on_after(self.dispatcher.settings.write_deadline_ms / 1_000):
-                while self._outbound_bytes > self.limits.frame_bytes_max:
+        while self._outbound_bytes > self.limits.frame_bytes_max:
+            frames_sent = self._frames_sent
+            with trio.move_on_after(self.dispatcher.settings.write_deadline_ms / 1_000) as deadline:
+                while self._frames_sent == frames_sent and not self._is_abrupt:
                     await self._changed.wait()
-                return not self._is_abrupt
-            self.close_now(CLOSE_TOO_SLOW, "replies were not read within write_deadline_ms")
+            if deadline.cancelled_caught:
+                self.close_now(CLOSE_TOO_SLOW, "replies were not read within write_deadline_ms")
         return not self._is_abrupt
 
     def _queue_replies(self, replies: list[Reply], is_array: bool, encoding: Encoding) -> None:
@@ -231,6 +237,7 @@ class Connection:
                 encoding, body = self._outbound.popleft()
                 await self._send_frame(encoding, body)
                 self._outbound_bytes = max(0, self._outbound_bytes - len(body))
+                self._frames_sent += 1
                 self._notify()
             elif self._close is not None and not self._tickets and not self._waiting_claims:
                 break

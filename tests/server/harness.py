@@ -16,7 +16,7 @@ from osqueue.server.serving import Server
 from osqueue.settings import Settings, advertised_address
 from storage_adapters.memory import MemoryStore
 
-__all__ = ["Answer", "Served", "WebSocketClient", "exchange", "serve"]
+__all__ = ["Answer", "Served", "WebSocketClient", "make_frame", "read_to_end", "serve"]
 
 TIMEOUT_S = 10
 """No test waits so long; one that would is a hang."""
@@ -149,7 +149,7 @@ def dechunk(body: bytes) -> bytes:
 
 
 class WebSocketClient:
-    """Speaks WebSocket frames byte by byte (RFC 6455), so that a test can also speak them wrongly."""
+    """Speaks WebSocket byte by byte (RFC 6455), so that a test can also speak it wrongly."""
 
     def __init__(self, stream: trio.SocketStream) -> None:
         self.stream = stream

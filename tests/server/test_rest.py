@@ -1,4 +1,4 @@
-"""HTTP: the forerunner's shapes by raw bytes, statuses, headers, bodies, batches, and leaving clients."""
+"""HTTP: the forerunner's shapes, statuses, headers, bodies, batches, and clients that leave."""
 
 from tests.server.harness import Served
 
