@@ -11,7 +11,6 @@ from typing import Any
 
 import httpx
 import msgspec
-import structlog
 import trio
 
 from osqueue.client.calls import Call
@@ -37,8 +36,6 @@ _MESSAGEPACK = "application/msgpack"
 _LIMITS = Limits()
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
 _UNREADABLE = (httpx.HTTPError, msgspec.DecodeError)
-
-_log = structlog.get_logger("osqueue.client")
 
 
 class HttpTransport:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import Protocol
 
-import structlog
 import trio
 
 from osqueue.client.calls import Calls
@@ -22,7 +22,7 @@ WAKE_SLICE = 256
 RETIRE_S = 0.2
 """How long a connection to a broker that does not lead is kept for answers under way."""
 
-_log = structlog.get_logger("osqueue.client")
+_log = logging.getLogger("osqueue.client")
 
 
 def steady_ms() -> float:
@@ -119,18 +119,18 @@ class Traffic:
 
     def _answered_error(self, call_id: int | None, error: QueueError) -> None:
         if call_id is None:
-            _log.error("the broker could not read a frame", error=error.message)
+            _log.error("the broker could not read a frame: %s", error.message)
         else:
             self.calls.answered_error(call_id, error, now_ms=steady_ms())
 
     def refused(self, error: NotLeader) -> None:
         """The broker does not lead: the next try goes elsewhere."""
-        _log.debug("not the leader", epoch=error.epoch, leader=error.broker_address or None)
+        _log.debug("not the leader; epoch %d leads %r", error.epoch, error.broker_address)
         self.route.refused(steady_ms(), epoch=error.epoch, address=error.broker_address)
 
     def failed(self, broker: BrokerUrl, reason: str) -> None:
         """The broker could not be reached, or the connection to it ended."""
-        _log.debug("no connection", broker=broker.address, reason=reason)
+        _log.debug("no connection to %s: %s", broker.address, reason)
         self.is_connected = False
         self.calls.note_trouble(f"{broker.address}: {reason}")
         self.route.failed(steady_ms())

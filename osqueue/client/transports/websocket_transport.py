@@ -10,7 +10,6 @@ from __future__ import annotations
 from typing import cast
 
 import msgspec
-import structlog
 import trio
 from trio_websocket import (
     ConnectionClosed,
@@ -50,8 +49,6 @@ MESSAGE_QUEUE_SIZE = 64
 
 _HELLO_ID = 0
 _DISCONNECTED = (ConnectionClosed, HandshakeError, OSError, trio.BrokenResourceError)
-
-_log = structlog.get_logger("osqueue.client")
 
 
 class WebSocketTransport:
