@@ -1,0 +1,165 @@
+"""One broker's life as a process: one nursery, signals, the drain, the end.
+
+Whatever crashes in the nursery (commits, election, front end) ends the process: a standby, or a
+supervisor's restart, goes on from what is stored.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from typing import NoReturn
+
+import structlog
+import trio
+
+from osqueue.cli.composition import describe_place, make_server
+from osqueue.cli.endings import CommandError, ExitStatus, first_leaf
+from osqueue.server.serving import ListenError, Server
+from osqueue.settings import Settings
+
+__all__ = ["BrokerProcess", "run_broker"]
+
+log = structlog.get_logger("osqueue")
+
+SIGNAL_STATUS = 128
+"""A process that ends by signal N has, to a shell, the status 128 + N."""
+
+
+def run_broker(settings: Settings) -> None:
+    """Serve until a signal; returns once the lead is released.
+
+    Raises:
+        CommandError: the address cannot be had, the disk failed, or the drain took too long.
+        StoredDataInvalid, StoreError: in groups; the queue cannot be used.
+    """
+    try:
+        server = make_server(settings)
+    except ListenError as error:
+        raise CommandError(str(error), advice="nothing was started") from error
+    process = BrokerProcess(server, settings)
+    try:
+        trio.run(process.run)
+    except BaseExceptionGroup as group:
+        lost = durability_lost(group)
+        if lost is None:
+            raise
+        raise CommandError(
+            lost, advice="check the disk, then start the broker again", status=ExitStatus.REFUSED
+        ) from group
+    finally:
+        server.close()
+
+
+def durability_lost(group: BaseExceptionGroup[BaseException]) -> str | None:
+    """What the file store said when the disk failed it, where that is among the errors."""
+    if "storage_adapters.file" not in sys.modules:
+        return None
+    from storage_adapters.file import DurabilityLost
+
+    lost = group.subgroup(DurabilityLost)
+    return None if lost is None else str(first_leaf(lost))
+
+
+class BrokerProcess:
+    """A broker and its server between start and stop."""
+
+    def __init__(self, server: Server, settings: Settings) -> None:
+        """`server` is bound."""
+        self._server = server
+        self._broker = server.broker
+        self._settings = settings
+        self._scope = trio.CancelScope()
+        self._is_serving = False
+        self._served = trio.Event()
+        self._is_stopping = False
+        self._is_released = True
+
+    async def run(self) -> None:
+        """Stand for election, then serve, until a signal has been heeded.
+
+        Raises:
+            CommandError: the lead could not be released in time.
+            BaseExceptionGroup: of what crashed.
+
+        Cancellation: ends at once, without a release.
+        """
+        with self._scope:
+            async with trio.open_nursery() as nursery:
+                self._nursery = nursery
+                await nursery.start(self._heed_signals)
+                if await self._has_started():
+                    await nursery.start(self._serve)
+                    self._announce()
+        if not self._is_released:
+            raise CommandError(
+                f"the lead was not released within DRAIN_TIMEOUT_MS"
+                f" ({self._settings.drain_timeout_ms})",
+                advice="a standby takes over after the leader's timeout",
+                status=ExitStatus.REFUSED,
+            )
+
+    async def _has_started(self) -> bool:
+        try:
+            await self._nursery.start(self._broker.run)
+        except RuntimeError:
+            # A broker that is told to stop before it knows who leads returns without having
+            # started, which Trio calls an error.
+            if not self._is_stopping:
+                raise
+            return False
+        return True
+
+    async def _serve(self, *, task_status: trio.TaskStatus[str]) -> None:
+        self._is_serving = True
+        try:
+            await self._server.run(task_status=task_status)
+        finally:
+            self._served.set()
+
+    def _announce(self) -> None:
+        settings = self._settings
+        url = f"http://{self._server.address}"
+        leads = self._broker.is_trusted_leader
+        log.info(
+            "broker started",
+            url=url,
+            address=self._broker.advertised_address,
+            broker=self._broker.name,
+            epoch=self._broker.epoch,
+            leads=leads,
+            store=settings.storage_backend,
+        )
+        if settings.log_format != "json":
+            leader = "" if leads else f", standby of {self._broker.leader_address or 'nobody yet'}"
+            print(f"osqueue broker on {url}, {describe_place(settings)}{leader}", flush=True)
+
+    async def _heed_signals(self, *, task_status: trio.TaskStatus[None]) -> None:
+        with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+            task_status.started()
+            async for number in signals:
+                name = signal.Signals(number).name
+                if self._is_stopping:
+                    end_at_once(number, name)
+                log.info("stopping", signal=name, drain_timeout_ms=self._settings.drain_timeout_ms)
+                self._is_stopping = True
+                self._nursery.start_soon(self._stop)
+
+    async def _stop(self) -> None:
+        """Drain, release, and only then stop listening."""
+        self._server.begin_drain("the broker is stopping")
+        with trio.move_on_after(self._settings.drain_timeout_ms / 1_000) as limit:
+            await self._broker.drain()
+        self._is_released = not limit.cancelled_caught
+        self._server.stop()
+        if self._is_serving:
+            await self._served.wait()
+        log.info("stopped", released=self._is_released)
+        self._scope.cancel()
+
+
+def end_at_once(number: int, name: str) -> NoReturn:
+    """End without the drain, as a kill would: nothing that was answered is lost by it."""
+    log.warning("ended by a second signal, the lead is not released", signal=name)
+    os._exit(SIGNAL_STATUS + number)

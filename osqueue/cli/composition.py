@@ -1,0 +1,116 @@
+"""What a broker is made of: settings to store, identity, broker and server."""
+
+from __future__ import annotations
+
+import os
+import random as random_module
+import secrets
+import socket
+import uuid
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+
+from osqueue.broker.broker import Broker
+from osqueue.broker.clocks import SystemClock
+from osqueue.cli.probing import probe_leader
+from osqueue.core.ids import make_broker_name
+from osqueue.core.leadership import BrokerIdentity
+from osqueue.server.serving import Server
+from osqueue.settings import Settings, advertised_address
+from storage_adapters.contract import ObjectStore
+
+__all__ = ["describe_place", "machine_name", "make_server", "make_store"]
+
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+NETWORK_NAMESPACE = Path("/proc/self/ns/net")
+QUEUE_KEY = "queue.json"
+
+
+def make_store(settings: Settings) -> ObjectStore:
+    """The store that the settings name; only its own adapter is loaded.
+
+    Raises:
+        StoreMisconfigured: it cannot be used.
+    """
+    if settings.storage_backend == "memory":
+        from storage_adapters.memory import MemoryStore
+
+        return MemoryStore(latency_ms=settings.memory_latency_ms)
+    assert settings.storage_backend == "file", "the settings know no other store"
+    from storage_adapters.file import FileStore
+
+    return FileStore(settings.file_directory, force_network=settings.file_force_network)
+
+
+def describe_place(settings: Settings) -> str:
+    """Where the queue is, for a person."""
+    if settings.storage_backend == "memory":
+        return "queue in memory: it ends with this process"
+    return f"queue in {settings.file_directory.rstrip('/')}/{QUEUE_KEY}"
+
+
+def machine_name() -> str:
+    """Names this machine since its boot, and the network that its addresses belong to.
+
+    Two processes with this name and one address cannot both be alive: only one can be bound.
+    """
+    try:
+        boot = BOOT_ID.read_text(encoding="ascii").strip()
+    except OSError:
+        # Not Linux: the hardware address tells machines of one name apart, though not boots.
+        boot = f"{uuid.getnode():012x}"
+    try:
+        namespace = os.readlink(NETWORK_NAMESPACE)
+    except OSError:
+        namespace = "net"
+    return f"{socket.gethostname()} {boot} {namespace}"
+
+
+def make_server(settings: Settings) -> Server:
+    """The whole broker behind its server, bound to its address; neither runs yet.
+
+    Raises:
+        ListenError: the address cannot be had.
+        StoreMisconfigured: the store cannot be used.
+    """
+    store = make_store(settings)
+    random = random_module.Random()
+    with port_known(settings) as settings:
+        identity = BrokerIdentity(
+            name=make_broker_name(secrets.randbits(64)),
+            address=advertised_address(
+                settings, host_name=socket.gethostname(), port=settings.broker_port
+            ),
+            host=machine_name(),
+        )
+        broker = Broker(
+            store,
+            settings,
+            identity,
+            clock=SystemClock(),
+            random=random,
+            key=QUEUE_KEY,
+            probe_leader=probe_leader,
+        )
+        server = Server(broker, settings, random=random)
+        server.bind()
+    return server
+
+
+@contextmanager
+def port_known(settings: Settings) -> Generator[Settings]:
+    """The settings with the number of a free port where they ask for any.
+
+    The broker tells others its address from its first write on, so the number is needed before
+    the server is made. Until that has bound it, a socket that does not listen keeps it from others.
+    """
+    if settings.broker_port != 0:
+        yield settings
+        return
+    with socket.socket() as reservation:
+        reservation.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        reservation.bind(("", 0))
+        yield msgspec.structs.replace(settings, broker_port=reservation.getsockname()[1])

@@ -1,0 +1,181 @@
+"""What the reading commands ask the broker: printed as JSON of the wire, or by `tables`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+import msgspec
+import trio
+
+from osqueue.cli.asking import ask
+from osqueue.client import Client, JobDetails, JobPage
+from osqueue.core.errors import JobNotFound
+from osqueue.core.job import JobStatus
+
+__all__ = [
+    "Wanted",
+    "act_on_job",
+    "redrive",
+    "show_dead",
+    "show_job",
+    "show_jobs",
+    "show_stats",
+]
+
+PAGE_JOBS = 1_000
+
+
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """Which jobs to list."""
+
+    status: JobStatus | None
+    type: str | None
+    limit: int
+    cursor: str | None = None
+
+
+def show_stats(*, url: str | None, timeout_s: float, as_json: bool) -> None:
+    """Print the counts of the queue."""
+    stats = ask(lambda client: client.stats(), url=url, timeout_s=timeout_s)
+    if as_json:
+        print_json(stats)
+        return
+    from osqueue.cli import tables
+
+    tables.print_stats(stats)
+
+
+def show_jobs(
+    wanted: Wanted, *, everything: bool, url: str | None, timeout_s: float, as_json: bool
+) -> None:
+    """Print a page of jobs, or all of them."""
+    read = read_all if everything else read_page
+    page = ask(partial(read, wanted), url=url, timeout_s=timeout_s)
+    if as_json:
+        print_json(page)
+        return
+    from osqueue.cli import tables
+
+    tables.print_jobs(page)
+
+
+def show_job(
+    job_id: str, *, wait_ms: int, url: str | None, timeout_s: float, as_json: bool
+) -> None:
+    """Print one job."""
+    job = ask(lambda client: client.get_job(job_id, wait_ms=wait_ms), url=url, timeout_s=timeout_s)
+    if as_json:
+        print_json(job)
+        return
+    from osqueue.cli import tables
+
+    tables.print_job(job)
+
+
+def act_on_job(
+    job_id: str, action: str, *, url: str | None, timeout_s: float, as_json: bool
+) -> None:
+    """Retry, cancel or delete one job, and say what came of it."""
+
+    async def act(client: Client) -> dict[str, str]:
+        match action:
+            case "retry":
+                await client.retry(job_id)
+            case "cancel":
+                return {"status": await client.cancel(job_id)}
+            case _:
+                await client.delete(job_id)
+        return {}
+
+    answer = ask(act, url=url, timeout_s=timeout_s)
+    if as_json:
+        print_json(answer)
+        return
+    done = {"retry": "claimable now", "delete": "deleted", "gone": "removed"}
+    said = answer.get("status", action)
+    print(f"{job_id}: {done.get(said, 'its worker is asked to stop')}")
+
+
+def show_dead(
+    job_type: str | None, limit: int, *, url: str | None, timeout_s: float, as_json: bool
+) -> None:
+    """Print dead letters: grouped by their last error, or with `as_json` each with its errors."""
+    wanted = Wanted(status="dead", type=job_type, limit=limit)
+    page = ask(partial(read_with_errors, wanted), url=url, timeout_s=timeout_s)
+    if as_json:
+        print_json(page)
+        return
+    from osqueue.cli import tables
+
+    tables.print_dead(page)
+
+
+def redrive(
+    job_type: str | None, limit: int | None, *, url: str | None, timeout_s: float, as_json: bool
+) -> None:
+    """Make dead letters claimable again, and say how many."""
+    count = ask(
+        lambda client: client.redrive(type=job_type, limit=limit), url=url, timeout_s=timeout_s
+    )
+    print_json({"count": count}) if as_json else print(f"{count} jobs are claimable again")
+
+
+async def read_page(wanted: Wanted, client: Client) -> JobPage:
+    """One page."""
+    return await client.list_jobs(
+        status=wanted.status, type=wanted.type, limit=wanted.limit, cursor=wanted.cursor
+    )
+
+
+async def read_all(wanted: Wanted, client: Client) -> JobPage:
+    """All pages as one; the counts are those of the last."""
+    jobs: list[JobDetails] = []
+    cursor = wanted.cursor
+    while True:
+        page = await client.list_jobs(
+            status=wanted.status, type=wanted.type, limit=PAGE_JOBS, cursor=cursor
+        )
+        jobs += page.jobs
+        cursor = page.cursor
+        if not cursor:
+            return msgspec.structs.replace(page, jobs=jobs)
+
+
+async def read_with_errors(wanted: Wanted, client: Client) -> JobPage:
+    """One page of jobs with everything known about them: lists leave errors out."""
+    page = await read_page(wanted, client)
+    found: dict[int, JobDetails] = {}
+
+    async def read_one(index: int, job_id: str) -> None:
+        try:
+            found[index] = await client.get_job(job_id)
+        except JobNotFound:
+            return  # Somebody has deleted it meanwhile.
+
+    async with trio.open_nursery() as nursery:
+        for index, job in enumerate(page.jobs):
+            nursery.start_soon(read_one, index, job.id)
+    return msgspec.structs.replace(page, jobs=[found[index] for index in sorted(found)])
+
+
+def print_json(answer: object) -> None:
+    """Print a value as one line of JSON."""
+    print(msgspec.json.encode(answer).decode())
+
+
+def last_error(job: JobDetails) -> tuple[str, str]:
+    """What a job failed of last: class and first line of the message."""
+    if not job.errors:
+        return "", "its lease expired"
+    error = job.errors[-1]
+    return error.type, error.message.partition("\n")[0]
+
+
+def group_by_error(jobs: Sequence[JobDetails]) -> list[tuple[str, str, str, list[JobDetails]]]:
+    """Jobs by type and last error: (type, error class, message, jobs), the largest group first."""
+    groups: dict[tuple[str, str, str], list[JobDetails]] = {}
+    for job in jobs:
+        groups.setdefault((job.type, *last_error(job)), []).append(job)
+    ordered = sorted(groups.items(), key=lambda item: (-len(item[1]), item[0]))
+    return [(*names, members) for names, members in ordered]

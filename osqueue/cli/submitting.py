@@ -1,0 +1,243 @@
+"""Submits one job from the command line, or many from JSON lines, with a progress bar."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager
+from itertools import count
+from typing import Any, BinaryIO, Protocol
+
+import msgspec
+
+from osqueue.cli.asking import ask
+from osqueue.cli.endings import CommandError, ExitStatus
+from osqueue.client import Client, NewJob, SubmittedJobs
+from osqueue.core.errors import QueueError
+from osqueue.protocol.params import ABSENT, NewJobParams
+
+__all__ = ["Lines", "submit_lines", "submit_one"]
+
+BATCH_JOBS_MAX = 1_000
+"""As many jobs travel in one request, and are submitted together or not at all."""
+BATCH_BYTES_WANTED = 1_048_576
+"""Bytes of lines after which a batch is sent: well below the limit of one frame."""
+
+
+class Envelope(NewJobParams, forbid_unknown_fields=True, kw_only=True):
+    """One line that holds a whole job: a slip in a field's name must not go unnoticed."""
+
+
+class Batch(msgspec.Struct):
+    """Lines on their way in one request."""
+
+    first_line: int
+    jobs: list[NewJob] = []
+    size: int = 0
+    last_line: int = 0
+
+
+class Lines:
+    """Jobs as JSON lines, empty lines left out.
+
+    Args:
+        source: what to read.
+        is_envelope: each line is a whole job, not just a payload.
+        job_type: of all jobs that do not name their own.
+        fields: of all jobs that do not set their own; by the names of `NewJob`.
+    """
+
+    def __init__(
+        self, source: BinaryIO, is_envelope: bool, job_type: str, fields: Mapping[str, Any]
+    ) -> None:
+        self._source = source
+        self._is_envelope = is_envelope
+        self._fields: dict[str, Any] = {"type": job_type, **fields}
+        self._decode_payload = msgspec.json.Decoder().decode
+        self._decode_envelope = msgspec.json.Decoder(Envelope).decode
+        self.bytes_read = 0
+
+    @property
+    def size(self) -> int | None:
+        """Bytes of the whole, where that is known: of a file, not of a pipe."""
+        if not self._source.seekable():
+            return None
+        here = self._source.tell()
+        end = self._source.seek(0, 2)
+        self._source.seek(here)
+        return end or None
+
+    def batches(self) -> Iterator[Batch]:
+        """Batches in the order of the lines.
+
+        Raises:
+            CommandError: a line cannot be read; the batches before it have been given.
+        """
+        numbers = count(1)
+        batch = Batch(1)
+        for number, line in zip(numbers, self._source, strict=False):
+            if line.strip():
+                batch.jobs.append(self._read(number, line))
+            batch.size += len(line)
+            batch.last_line = number
+            if len(batch.jobs) >= BATCH_JOBS_MAX or batch.size >= BATCH_BYTES_WANTED:
+                self.bytes_read += batch.size
+                yield batch
+                batch = Batch(number + 1)
+        self.bytes_read += batch.size
+        if batch.jobs:
+            yield batch
+
+    def _read(self, number: int, line: bytes) -> NewJob:
+        try:
+            if not self._is_envelope:
+                return NewJob(payload=self._decode_payload(line), **self._fields)
+            envelope = self._decode_envelope(line)
+            payload = None
+            if envelope.payload != ABSENT:
+                payload = self._decode_payload(envelope.payload)
+        except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+            what = "a job" if self._is_envelope else "JSON"
+            raise CommandError(f"line {number} is not {what}: {error}") from error
+        own = {
+            name: value
+            for name in NewJob.__struct_fields__
+            if name != "payload" and (value := getattr(envelope, name)) is not None
+        }
+        return NewJob(payload=payload, **{**self._fields, **own})
+
+
+def submit_one(
+    job_type: str,
+    payload: str | None,
+    fields: Mapping[str, Any],
+    *,
+    url: str | None,
+    timeout_s: float,
+    as_json: bool,
+) -> None:
+    """Submit one job and print its id.
+
+    Args:
+        job_type: which handlers take it.
+        payload: JSON; None: null.
+        fields: of `NewJob`.
+        url, timeout_s: as `ask` takes them.
+        as_json: print the answer of the wire.
+
+    Raises:
+        CommandError: the payload is not JSON.
+        QueueError: refused, or no broker.
+    """
+    try:
+        value = None if payload is None else msgspec.json.decode(payload)
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        advice = 'quote JSON for the shell: \'{"to": "ann"}\', and a text as \'"text"\''
+        raise CommandError(f"PAYLOAD is not JSON: {error}", advice=advice) from error
+    answer = ask(
+        lambda client: client.submit(value, type=job_type, **fields), url=url, timeout_s=timeout_s
+    )
+    if as_json:
+        print(msgspec.json.encode(answer).decode())
+    elif answer.duplicate:
+        print(answer.job_id)
+        print("osqueue: it was in the queue already; nothing was added", file=sys.stderr)
+    else:
+        print(answer.job_id)
+
+
+def submit_lines(lines: Lines, *, url: str | None, timeout_s: float, as_json: bool) -> None:
+    """Submit many jobs and print how many, or with `as_json` their ids.
+
+    Raises:
+        CommandError: a line was wrong or a batch refused; says how many jobs are in the queue.
+    """
+    job_ids: list[str] = []
+    duplicates: list[int] = []
+
+    async def submit_all(client: Client) -> None:
+        with progress_bar(lines.size) as progress:
+            for batch in lines.batches():
+                answer = await submit_batch(client, batch, len(job_ids))
+                duplicates.extend(len(job_ids) + index for index in answer.duplicates)
+                job_ids.extend(answer.job_ids)
+                progress.advance_to(lines.bytes_read, len(job_ids))
+
+    try:
+        ask(submit_all, url=url, timeout_s=timeout_s)
+    except CommandError as error:
+        if not error.advice and job_ids:
+            error.advice = f"the {len(job_ids)} jobs before its batch are in the queue"
+        raise
+    if as_json:
+        print(msgspec.json.encode(SubmittedJobs(job_ids, duplicates)).decode())
+        return
+    known = f", {len(duplicates)} of them were in the queue already" if duplicates else ""
+    print(f"{len(job_ids)} jobs submitted{known}")
+
+
+async def submit_batch(client: Client, batch: Batch, submitted: int) -> SubmittedJobs:
+    """Submit a batch; a refusal says which lines it is about.
+
+    Raises:
+        CommandError: nothing of the batch was applied, or that is unknown.
+    """
+    try:
+        return await client.submit_many(batch.jobs)
+    except QueueError as error:
+        from osqueue.cli.endings import ending_of
+
+        ending = ending_of(error)
+        fate = "may be" if ending.status is ExitStatus.UNKNOWN else "are not"
+        raise CommandError(
+            f"{error.message}: lines {batch.first_line} to {batch.last_line} {fate} in the queue",
+            advice=f"{ending.advice}; the {submitted} jobs before are in the queue",
+            status=ending.status,
+        ) from error
+
+
+class Progress(Protocol):
+    """Shows how far a submit has come."""
+
+    def advance_to(self, bytes_read: int, jobs: int) -> None:
+        """So many bytes are read, and so many jobs durable."""
+        ...
+
+
+class NoProgress:
+    """For programs, which want no moving pictures."""
+
+    def advance_to(self, bytes_read: int, jobs: int) -> None:
+        """Nothing to show."""
+
+
+class ProgressBar:
+    """A bar on a terminal; without a known size it pulses."""
+
+    def __init__(self, bar: Any, size: int | None) -> None:  # noqa: ANN401
+        self._bar = bar
+        self._task = bar.add_task("submitting", total=size, jobs=0)
+
+    def advance_to(self, bytes_read: int, jobs: int) -> None:
+        """Move the bar."""
+        self._bar.update(self._task, completed=bytes_read, jobs=jobs)
+
+
+@contextmanager
+def progress_bar(size: int | None) -> Generator[Progress]:
+    """A progress bar on stderr where that is a terminal; `size` in bytes, where it is known."""
+    if not sys.stderr.isatty():
+        yield NoProgress()
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as RichProgress
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.fields[jobs]:,} jobs"),
+        TimeElapsedColumn(),
+    )
+    with RichProgress(*columns, console=Console(stderr=True), transient=True) as bar:
+        yield ProgressBar(bar, size)

@@ -1,0 +1,158 @@
+"""Tables for people. Everything that a job's author wrote is made harmless before it is shown."""
+
+from __future__ import annotations
+
+import sys
+import time
+from datetime import UTC, datetime
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from osqueue.cli.endings import printable
+from osqueue.cli.showing import group_by_error
+from osqueue.client import JobDetails, JobPage, Stats
+
+__all__ = ["make_console", "print_dead", "print_job", "print_jobs", "print_stats"]
+
+WIDTH_WITHOUT_TERMINAL = 160
+PAYLOAD_CHARS_MAX = 200
+IDS_SHOWN = 3
+
+
+def make_console() -> Console:
+    """Where tables go: stdout, and wide where no terminal says how wide it is."""
+    width = None if sys.stdout.isatty() else WIDTH_WITHOUT_TERMINAL
+    return Console(width=width, highlight=False, markup=False, emoji=False)
+
+
+def print_stats(stats: Stats) -> None:
+    """Counts, who leads, and what the store was asked."""
+    storage = stats.storage
+    paused = "all types" if stats.paused else ", ".join(map(printable, stats.paused_types))
+    rows = (
+        ("waiting", f"{stats.unclaimed:,}"),
+        ("scheduled", f"{stats.scheduled:,}"),
+        ("in progress", f"{stats.in_progress:,}"),
+        ("dead", f"{stats.dead:,}"),
+        ("completed, kept", f"{stats.completed:,}"),
+        ("in the queue", f"{stats.total:,}"),
+        ("completed ever", f"{stats.completed_total:,}"),
+        ("paused", paused or "no"),
+        ("leader", f"{stats.broker_address} (term {stats.epoch})"),
+        ("store", f"{storage.writes:,} writes, {storage.reads:,} reads since the leader's start"),
+    )
+    table = Table(show_header=False, box=None, pad_edge=False)
+    table.add_column(style="bold")
+    table.add_column()
+    for name, value in rows:
+        table.add_row(name, Text(printable(value)))
+    make_console().print(table)
+
+
+def print_jobs(page: JobPage) -> None:
+    """Jobs, a line each."""
+    console = make_console()
+    table = new_table("id", "status", "type", "attempts", "submitted", "worker", "payload")
+    for job in page.jobs:
+        table.add_row(
+            *cells(
+                job.id,
+                job.status,
+                job.type,
+                f"{job.attempts}/{job.max_attempts}",
+                age(job.created_at),
+                job.worker_id,
+                as_json(job.payload),
+            )
+        )
+    console.print(table)
+    shown = f"{len(page.jobs):,} shown, {page.total:,} in the queue"
+    console.print(f"{shown}; go on with --cursor {page.cursor}" if page.cursor else shown)
+
+
+def print_job(job: JobDetails) -> None:
+    """One job: its fields, then each error with its traceback."""
+    console = make_console()
+    table = Table(show_header=False, box=None, pad_edge=False)
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
+    fields = (
+        ("id", job.id),
+        ("status", job.status + (", asked to stop" if job.cancel_requested else "")),
+        ("type", job.type),
+        ("payload", as_json(job.payload)),
+        ("attempts", f"{job.attempts} of {job.max_attempts}"),
+        ("priority", str(job.priority or "")),
+        ("unique key", job.unique_key),
+        ("submitted", moment(job.created_at)),
+        ("runs at", moment(job.run_at)),
+        ("worker", job.worker_id),
+        ("heartbeat", moment(job.heartbeat)),
+        ("ended", moment(job.ended_at)),
+        ("result", as_json(job.result) if job.status == "completed" else ""),
+    )
+    for name, value in fields:
+        if value:
+            table.add_row(name, Text(printable(value)))
+    console.print(table)
+    for error in job.errors:
+        console.print()
+        console.print(Text(printable(f"attempt {error.attempt}: {error.type}: {error.message}")))
+        for line in error.traceback.splitlines():
+            console.print(Text(f"  {printable(line)}"))
+
+
+def print_dead(page: JobPage) -> None:
+    """Dead letters by type and error."""
+    console = make_console()
+    table = new_table("jobs", "type", "last error", "message", "for example")
+    for job_type, error, message, jobs in group_by_error(page.jobs):
+        examples = " ".join(job.id for job in jobs[:IDS_SHOWN])
+        table.add_row(*cells(f"{len(jobs):,}", job_type, error, message, examples))
+    if page.jobs:
+        console.print(table)
+    more = "; there are more, see --limit" if page.cursor else ""
+    console.print(f"{len(page.jobs):,} dead letters{more}")
+
+
+def new_table(*titles: str) -> Table:
+    """A table whose ids stay whole; what gets too long is cut at the end."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for title in titles:
+        table.add_column(title, no_wrap=True, min_width=36 if title == "id" else None)
+    return table
+
+
+def cells(*texts: str) -> list[Text]:
+    """Texts as they are, in one line each."""
+    return [Text(printable(text)) for text in texts]
+
+
+def as_json(value: object) -> str:
+    """A payload in one line, cut."""
+    text = msgspec.json.encode(value).decode()
+    return text if len(text) <= PAYLOAD_CHARS_MAX else f"{text[: PAYLOAD_CHARS_MAX - 1]}…"
+
+
+def moment(at: int) -> str:
+    """A time in ms since the epoch, for people; empty for none."""
+    if not at:
+        return ""
+    return f"{datetime.fromtimestamp(at / 1_000, UTC):%Y-%m-%d %H:%M:%S} UTC ({age(at)})"
+
+
+def age(at: int) -> str:
+    """How long ago a time in ms since the epoch was, in one unit."""
+    seconds = time.time() - at / 1_000
+    ahead = seconds < 0
+    seconds = abs(seconds)
+    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= 2 * length:
+            text = f"{seconds / length:.0f} {unit}"
+            break
+    else:
+        text = f"{seconds:.0f} s"
+    return f"in {text}" if ahead else f"{text} ago"
