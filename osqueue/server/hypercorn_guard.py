@@ -4,8 +4,8 @@ Hypercorn 0.18 lets any error raised while it parses leave the connection's task
 process; its writes cannot be cancelled, so that a client which stops reading holds up a shutdown
 for ever; a WebSocket message over the limit goes on growing; compressed messages are inflated
 without a bound; and HTTP/2, with faults of its own, is spoken to whoever asks. The subclasses here
-know that code closely: tests/server/test_hypercorn_guard_hostile_inputs.py sends what was fatal, for
-each new version.
+know that code closely: tests/server/test_hypercorn_guard_hostile_inputs.py sends what was fatal,
+for each new version.
 """
 
 from __future__ import annotations
