@@ -7,6 +7,7 @@ cancelled by a caller; a pool that ran dry all the same is replaced with its cli
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
@@ -32,6 +33,7 @@ CONNECT_S = 2.0
 ANSWER_S = 30.0
 """For one batch; on top of what a long poll may wait."""
 
+_TIMEOUT = httpx.Timeout(ANSWER_S, connect=CONNECT_S, pool=CONNECT_S)
 _MESSAGEPACK = "application/msgpack"
 _LIMITS = Limits()
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
@@ -78,7 +80,7 @@ class _Visit:
                 "Accept": _MESSAGEPACK,
                 "Osqueue-Client-Id": traffic.client_id,
             },
-            timeout=httpx.Timeout(ANSWER_S, connect=CONNECT_S, pool=CONNECT_S),
+            timeout=_TIMEOUT,
             limits=httpx.Limits(
                 max_connections=CONNECTIONS_MAX, max_keepalive_connections=CONNECTIONS_MAX
             ),
@@ -124,11 +126,9 @@ class _Visit:
         calls = self._traffic.calls
         floor = calls.floor
         try:
-            response = await self._http.post(
-                "/v1/batch",
-                content=encode_frame(frame, floor=floor),
-                headers={"Osqueue-First-Incomplete": str(floor)},
-            )
+            request = self._post("/v1/batch", encode_frame(frame, floor=floor))
+            request.headers["Osqueue-First-Incomplete"] = str(floor)
+            response = await self._http.send(request)
             if response.is_success:
                 not_leader = await self._traffic.deliver(decode_frame(response.content))
             else:
@@ -179,18 +179,46 @@ class _Visit:
         method = METHODS[call.method]
         wait_s = call.wait_ms / 1_000
         timeout = httpx.Timeout(ANSWER_S, connect=CONNECT_S, pool=CONNECT_S, read=ANSWER_S + wait_s)
-        if method.http_method == "POST":
-            return self._http.build_request(
-                "POST", method.http_path, content=call.params, timeout=timeout
-            )
         params: dict[str, Any] = msgspec.msgpack.decode(call.params, type=dict[str, Any])
+        if method.name == "claimJobs":
+            # On the path that both share, a claim without a limit is a claimJob.
+            body = msgspec.msgpack.encode({"limit": 1, **params})
+            return self._post(method.http_path, body, timeout=timeout)
         path = method.http_path.format(jobId=params.pop("jobId"))
         return self._http.build_request(method.http_method, path, params=params, timeout=timeout)
+
+    def _post(
+        self, path: str, body: bytes, *, timeout: httpx.Timeout | None = None
+    ) -> httpx.Request:
+        request = self._http.build_request(
+            "POST", path, headers={"Content-Length": str(len(body))}, timeout=timeout or _TIMEOUT
+        )
+        request.stream = _Body(body)
+        return request
 
     def _note_not_leader(self, error: QueueError | None) -> None:
         if isinstance(error, NotLeader):
             self.not_leader = error
             self._leave("it does not lead")
+
+
+class _Body(httpx.AsyncByteStream):
+    """A body in one piece.
+
+    httpx reads bytes through an async generator, which it leaves to the garbage collector when a
+    connection breaks: Trio then warns of it.
+    """
+
+    def __init__(self, body: bytes) -> None:
+        self._pieces = iter((body,))
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        for piece in self._pieces:
+            return piece
+        raise StopAsyncIteration
 
 
 def _reason(error: Exception) -> str:
