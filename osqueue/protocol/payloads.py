@@ -65,17 +65,17 @@ def admit_payload(
         raise _too_deep(field, limits) from None
     except (msgspec.MsgspecError, ValueError) as error:
         raise InvalidRequest(f"{field} is not a JSON value: {error}") from None
-    stored = _encode_json(value, field)
+    stored = _encode_json(value, field, limits)
     if len(stored) > bytes_max:
         raise _too_large(field, len(stored), limits)
+    if _may_be_deep_or_wide(stored, limits):
+        _check_depth_and_integers(value, field, limits)
     # What JSON has not (bytes, dates, NaN, keys that are no strings) does not come back as it was.
     if encoding is Encoding.MSGPACK and _json_decoder.decode(stored) != value:
         raise InvalidRequest(
             f"{field} holds what JSON has not: bytes, a date, a number that is not finite,"
             " or a key that is not a string"
         )
-    if _may_be_deep_or_wide(stored, limits):
-        _check_depth_and_integers(value, field, limits)
     return Raw(stored)
 
 
@@ -86,11 +86,11 @@ def encode_payload(stored: Raw, encoding: Encoding) -> Raw:
     return Raw(_msgpack_encoder.encode(_json_decoder.decode(stored)))
 
 
-def _encode_json(value: object, field: str) -> bytes:
+def _encode_json(value: object, field: str, limits: Limits) -> bytes:
     try:
         return _json_encoder.encode(value)
     except RecursionError:
-        raise InvalidRequest(f"{field} is nested too deeply") from None
+        raise _too_deep(field, limits) from None
     except (TypeError, ValueError, msgspec.MsgspecError) as error:
         raise InvalidRequest(f"{field} holds what JSON has not: {error}") from None
 

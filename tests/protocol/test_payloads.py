@@ -145,6 +145,15 @@ def test_depth_is_bounded(encoding: Encoding, opening: str) -> None:
         admit_payload(raw(nest(LIMITS.depth_max + 1), encoding), encoding, LIMITS)
 
 
+@pytest.mark.parametrize("encoding", Encoding)
+def test_every_depth_beyond_the_limit_is_refused(encoding: Encoding) -> None:
+    start, end = (b"[", b"]") if encoding is Encoding.JSON else (b"\x91", b"")
+    for depth in range(LIMITS.depth_max + 1, 1_200):
+        nest = start * depth + (b"1" if end else b"\x01") + end * depth
+        with pytest.raises(InvalidRequest, match="deeper than 64"):
+            admit_payload(Raw(nest), encoding, LIMITS)
+
+
 def test_wide_value_with_many_brackets_is_admitted() -> None:
     value = [[], {}, [1, {"a": [2.5, "x"]}]] * 100
     assert (
