@@ -1,0 +1,66 @@
+"""Real processes of osqueue, for tests that kill them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+
+import trio
+
+__all__ = ["BrokerProcess", "free_port", "start_process"]
+
+
+def free_port() -> int:
+    """A port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@asynccontextmanager
+async def start_process(
+    module: str, *arguments: str, log_file: Path, environment: Mapping[str, str]
+) -> AsyncIterator[trio.Process]:
+    """Run `python -m module`, its output appended to a file; killed at the end if it still runs."""
+    with log_file.open("ab") as log:
+        process = await trio.lowlevel.open_process(
+            [sys.executable, "-m", module, *arguments],
+            stdin=None,
+            stdout=log,
+            stderr=log,
+            env={**os.environ, **environment},
+        )
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGKILL)
+        with trio.CancelScope(shield=True):
+            await process.wait()
+
+
+class BrokerProcess:
+    """A broker on the file store that can be killed and started again on the same port."""
+
+    def __init__(self, directory: Path, settings: Mapping[str, str]) -> None:
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.directory = directory
+        self._environment = {
+            "BROKER_PORT": str(self.port),
+            "FILE_DIRECTORY": str(directory / "store"),
+            **settings,
+        }
+
+    def start(self) -> AbstractAsyncContextManager[trio.Process]:
+        """Start it; use as an async context manager of the process."""
+        return start_process(
+            "osqueue.server",
+            log_file=self.directory / "broker.log",
+            environment=self._environment,
+        )
