@@ -123,7 +123,7 @@ class BlockingClient:
             RuntimeError: the client is not entered, or is left already.
         """
         if self._stop is None or self._token is None:
-            raise RuntimeError("use the client inside of: with BlockingClient(...) as client")
+            raise RuntimeError("not entered, or left: use it in with BlockingClient(...) as client")
         return trio.from_thread.run(function, trio_token=self._token)
 
     def _run_loop(self) -> None:

@@ -50,6 +50,8 @@ class Connection:
         self._timeout_ms = int(timeout_s * 1_000) or 1
         self._random = random or random_module.Random()
         self._session: Session | None = None
+        self._has_crashed = False
+        """A bug in here has ended the session: its error is what the user gets."""
         self._nursery: trio.Nursery | None = None
         self._nursery_manager: AbstractAsyncContextManager[trio.Nursery] | None = None
 
@@ -65,7 +67,7 @@ class Connection:
         )
         self._nursery_manager = trio.open_nursery()
         self._nursery = await self._nursery_manager.__aenter__()
-        self._nursery.start_soon(self._session.run)
+        self._nursery.start_soon(self._run, self._session)
         return self
 
     async def __aexit__(
@@ -84,9 +86,16 @@ class Connection:
         self._nursery.cancel_scope.cancel()
         try:
             return await self._nursery_manager.__aexit__(error_type, error, traceback)
-        except BaseExceptionGroup as group:
-            if error is not None and group.exceptions == (error,):
+        except BaseExceptionGroup:
+            if error is not None and not self._has_crashed:
                 return False  # The body's own error, which the nursery has wrapped.
+            raise
+
+    async def _run(self, session: Session) -> None:
+        try:
+            await session.run()
+        except* (Exception, KeyboardInterrupt, SystemExit):
+            self._has_crashed = True
             raise
 
     async def health(self) -> bool:

@@ -11,6 +11,7 @@ import msgspec
 
 from osqueue.client.values import convert_value, decode_value
 from osqueue.core.job import JobStatus
+from osqueue.core.retry_policy import RetryPolicy
 
 __all__ = [
     "Cancelled",
@@ -214,6 +215,7 @@ class JobDetails(msgspec.Struct, frozen=True, rename="camel"):
     """When a scheduled job becomes claimable; 0 for the others."""
     unique_key: str = ""
     result_ttl_ms: int = 0
+    retry: RetryPolicy | None = None
     worker_id: str = ""
     heartbeat: int = 0
     """When its worker was last heard of, as of the last write."""
@@ -277,7 +279,8 @@ class Stats(msgspec.Struct, frozen=True, rename="camel"):
     dead: int = 0
     paused: bool = False
     paused_types: list[str] = []
-    oldest_unclaimed_at: int = 0
+    next_created_at: int = 0
+    """When the job that is next in line was created, ms since the epoch; 0: none waits."""
     broker_address: str = ""
     epoch: int = 0
     commit_id: str = ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import socket
 from collections.abc import AsyncIterator
 
 import pytest
@@ -49,9 +50,8 @@ async def scripted(nursery: trio.Nursery) -> AsyncIterator[ScriptedBroker]:
 
 
 @pytest.fixture
-async def unused_port() -> int:
+def unused_port() -> int:
     """A port on which nobody listens."""
-    (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
-    port = listener.socket.getsockname()[1]
-    await listener.aclose()
-    return port
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]

@@ -1,0 +1,107 @@
+"""Delivering answers, and turning to the next broker, without a network."""
+
+from __future__ import annotations
+
+import random
+
+import trio
+import trio.testing
+
+from osqueue.client.calls import Call, Calls
+from osqueue.client.route import BrokerUrl, Route
+from osqueue.client.transports.traffic import Bell, Traffic
+from osqueue.core.errors import NotLeader
+from osqueue.protocol.messages import WireError, WireResult
+
+__all__: list[str] = []
+
+BROKER = BrokerUrl.parse("http://127.0.0.1:1")
+
+
+def make_traffic(settled: list[Call]) -> Traffic:
+    seeded = random.Random(1)
+    calls = Calls(settled.append, timeout_ms=1_000, random=seeded)
+    return Traffic(calls, Route([BROKER], seeded), None, client_id="c")
+
+
+def send(traffic: Traffic, count: int) -> list[Call]:
+    for _ in range(count):
+        traffic.calls.add("submitJob", b"\x80", now_ms=0, is_sequenced=True)
+    return traffic.calls.take_frame(
+        bytes_wanted=10**9, bytes_max=10**9, requests_max=10**6, with_waiting=True
+    )
+
+
+async def test_answers_settle_their_calls(autojump_clock: trio.testing.MockClock) -> None:
+    settled: list[Call] = []
+    traffic = make_traffic(settled)
+    sent = send(traffic, 600)
+    replies = [WireResult(id=call.call_id, ok=True) for call in reversed(sent)]
+    assert await traffic.deliver(replies) is None
+    assert settled == sent[::-1]
+
+
+async def test_a_not_leader_among_the_answers_is_reported(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    traffic = make_traffic([])
+    (call,) = send(traffic, 1)
+    error = WireError(tag="NotLeader", message="no", epoch=4, broker_address="10.0.0.2:80")
+    found = await traffic.deliver([WireResult(id=call.call_id, ok=False, error=error)])
+    assert isinstance(found, NotLeader)
+    traffic.refused(found)
+    assert (await traffic.next_broker()).address == "10.0.0.2:80"
+
+
+async def test_events_and_unreadable_frames_settle_nothing(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    settled: list[Call] = []
+    traffic = make_traffic(settled)
+    send(traffic, 1)
+    error = WireError(tag="BrokerProtocolError", message="malformed")
+    await traffic.deliver([WireResult(event="stats"), WireResult(ok=False, error=error)])
+    assert settled == []
+
+
+async def test_a_repeat_that_is_due_later_rings_the_clock(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    traffic = make_traffic([])
+    (call,) = send(traffic, 1)
+    error = WireError(tag="Unavailable", message="no")
+    await traffic.deliver([WireResult(id=call.call_id, ok=False, error=error)])
+    with trio.fail_after(1):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(traffic.clock.wait)
+            await trio.testing.wait_all_tasks_blocked()
+            traffic.clock.ring()
+
+
+async def test_tries_wait_longer_and_longer(autojump_clock: trio.testing.MockClock) -> None:
+    traffic = make_traffic([])
+    for _ in range(200):
+        await traffic.next_broker()
+        traffic.failed(BROKER, "refused")
+    assert 20 < trio.current_time() < 200
+
+
+async def test_a_bell_wakes_everybody_and_the_next_one_is_new() -> None:
+    bell = Bell()
+    woken: list[int] = []
+
+    async def wait(number: int) -> None:
+        await bell.wait()
+        woken.append(number)
+
+    async with trio.open_nursery() as nursery:
+        for number in range(3):
+            nursery.start_soon(wait, number)
+        await trio.testing.wait_all_tasks_blocked()
+        bell.ring()
+        await trio.testing.wait_all_tasks_blocked()
+        assert sorted(woken) == [0, 1, 2]
+        nursery.start_soon(wait, 4)
+        await trio.testing.wait_all_tasks_blocked()
+        assert len(woken) == 3
+        bell.ring()
