@@ -127,4 +127,6 @@ def _read_completed(mutation: CompleteJobs, answer: msgspec.Raw | None) -> JobsC
             left[job_id] -= 1
         else:
             completed.append(job_id)
+    if left.total():
+        raise LookupError("it tells of jobs that are not in this request")
     return JobsCompleted(completed, lost)
