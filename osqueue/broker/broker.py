@@ -14,7 +14,7 @@ from osqueue.broker.commit_loop import run_term
 from osqueue.broker.leadership_loop import ProbeAnswer, run_election
 from osqueue.broker.statistics import Statistics
 from osqueue.broker.store_calls import StoreCalls
-from osqueue.broker.waiters import Waiter
+from osqueue.broker.waiters import Waiter, wake_now
 from osqueue.broker.wakeup import Wakeup
 from osqueue.core.errors import QueueError, Unavailable
 from osqueue.core.group_commit import GroupCommit
@@ -97,6 +97,7 @@ class Broker:
         self._election = trio.CancelScope()
         self._term: GroupCommit | None = None
         self._lead_lost = trio.Event()
+        self._is_running = False
         self._finished = trio.Event()
 
     def now_ms(self) -> int:
@@ -151,15 +152,18 @@ class Broker:
         return [_known(outcome) for outcome in waiter.outcomes]
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Follow, lead, follow, until drained. `started` once it leads or knows who does.
+        """Follow, lead, follow, until drained. `started` once it leads, knows who does, or was
+        drained before that.
 
         Raises:
             StoredDataInvalid: the document cannot be used; it was not overwritten.
             StoreMisconfigured: the store cannot be used.
 
         Cancellation: at once and without a release: a standby waits for the timeout. Call `drain`
-        first to hand over at once.
+        first to hand over at once. Callers that still wait get OutcomeUnknown or NotLeader.
         """
+        assert not self._is_running, "it runs already"
+        self._is_running = True
         is_started = False
 
         def report_started() -> None:
@@ -171,15 +175,20 @@ class Broker:
         try:
             while not self.is_draining:
                 await self._lead_once(report_started)
+            report_started()
         finally:
+            self._is_running = False
             self._finished.set()
 
     async def drain(self) -> None:
-        """Answer what is here, hand the lead over, and end `run`.
+        """Answer what is here, hand the lead over, and end `run`: this one, or one yet to come.
 
         Cancellation: draining goes on.
         """
         self.is_draining = True
+        if not self._is_running:
+            await trio.lowlevel.checkpoint()
+            return
         if self._term is not None:
             self._term.drain()
             self._wakeup.set()
@@ -227,6 +236,9 @@ class Broker:
         log.info("elected", epoch=self._term.epoch, reason=elected.reason, broker=self.name)
         # What was loaded stays: the collector need not walk it again and again.
         gc.freeze()
+        if self.is_draining:
+            # Told to while the election was being won, too late to call it off.
+            self._term.drain()
         report_started()
         step_down = await self._serve(self._term)
         log.info("stepped down", epoch=self.epoch, reason=step_down.reason, broker=self.name)
@@ -241,6 +253,7 @@ class Broker:
                 statistics=self.statistics,
             )
         finally:
+            wake_now(term.cut_off())
             self._term = None
             self._leadership.term_ended(self._clock.steady_ms())
             self._lead_lost.set()

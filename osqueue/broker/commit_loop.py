@@ -24,16 +24,16 @@ async def run_term(
     """Serve until the term ends. Every ticket that was enqueued has been settled then.
 
     Raises:
-        StoredDataInvalid: the document has become unusable.
         StoreMisconfigured: no store call can succeed.
 
-    Cancellation: the write in flight may land; its callers are not answered.
+    Cancellation: the write in flight may land; whoever cancels settles what is left.
     """
+    earlier_writes = statistics.mutation_writes
     while True:
         effect = machine.next_effect(clock.now_ms(), clock.steady_ms())
+        statistics.mutation_writes = earlier_writes + machine.mutation_writes_count
         match effect:
             case Settle():
-                statistics.mutation_writes = machine.mutation_writes_count
                 if effect.commit is not None:
                     statistics.commits += 1
                     statistics.last_commit = effect.commit

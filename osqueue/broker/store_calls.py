@@ -32,6 +32,8 @@ __all__ = ["Machine", "StoreCalls"]
 
 log = structlog.get_logger(__name__)
 
+_DOUBLINGS_MAX = 4
+
 
 class Machine(Protocol):
     """What both machines of the core want to be told of store calls."""
@@ -86,6 +88,7 @@ class StoreCalls:
         self._clock = clock
         self._statistics = statistics
         self._read_timeout_ms = read_timeout_ms
+        self._slow_reads_in_a_row = 0
 
     async def write(self, effect: WriteDocument, machine: Machine) -> None:
         """Make one attempt and report it.
@@ -123,7 +126,8 @@ class StoreCalls:
         machine.write_outcome_unknown(timed_out_ms=timed_out_ms)
 
     async def load(self, effect: LoadDocument, machine: Machine) -> None:
-        """Read once and report what was found.
+        """Read once and report what was found. A read that timed out doubles the next timeout, so
+        that a large document is loaded over a slow line at last.
 
         Raises:
             StoredDataInvalid: it cannot be used, or has vanished.
@@ -133,7 +137,8 @@ class StoreCalls:
         """
         self._statistics.reads += 1
         known = effect.if_changed_from
-        with trio.move_on_after(self._read_timeout_ms / 1_000):
+        timeout_ms = self._read_timeout_ms << self._slow_reads_in_a_row
+        with trio.move_on_after(timeout_ms / 1_000):
             try:
                 found = await self._store.read(
                     self._key,
@@ -150,8 +155,10 @@ class StoreCalls:
             if isinstance(found, Unchanged):
                 machine.document_unchanged(self._clock.steady_ms())
                 return
+            self._slow_reads_in_a_row = 0
             self._statistics.bytes_read += len(found.data)
             machine.document_loaded(found.data, found.version, self._clock.steady_ms())
             return
-        log.warning("a read was not answered in time", timeout_ms=self._read_timeout_ms)
+        log.warning("a read was not answered in time", timeout_ms=timeout_ms)
+        self._slow_reads_in_a_row = min(self._slow_reads_in_a_row + 1, _DOUBLINGS_MAX)
         machine.load_failed(self._clock.steady_ms())

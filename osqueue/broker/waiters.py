@@ -13,7 +13,7 @@ import trio
 from osqueue.core.mutations import Request
 from osqueue.core.writes.tickets import Ticket
 
-__all__ = ["Waiter", "wake"]
+__all__ = ["Waiter", "wake", "wake_now"]
 
 _SLICE = 500
 """Callers woken before others get a turn: each costs the scheduler a few microseconds."""
@@ -32,11 +32,21 @@ class Waiter(Ticket):
 async def wake(tickets: Sequence[Ticket]) -> None:
     """Wake the callers of settled tickets.
 
-    Cancellation: at a checkpoint between slices; nobody of a slice is left out.
+    Cancellation: all are woken at once.
     """
-    for start in range(0, len(tickets), _SLICE):
-        if start:
-            await trio.lowlevel.checkpoint()
-        for ticket in tickets[start : start + _SLICE]:
-            assert isinstance(ticket, Waiter), "every ticket of a broker has a waiter"
-            ticket.settled.set()
+    start = 0
+    try:
+        for start in range(0, len(tickets), _SLICE):
+            if start:
+                await trio.lowlevel.checkpoint()
+            wake_now(tickets[start : start + _SLICE])
+    except trio.Cancelled:
+        wake_now(tickets[start:])
+        raise
+
+
+def wake_now(tickets: Sequence[Ticket]) -> None:
+    """Wake the callers of settled tickets without giving others a turn."""
+    for ticket in tickets:
+        assert isinstance(ticket, Waiter), "every ticket of a broker has a waiter"
+        ticket.settled.set()

@@ -1,17 +1,20 @@
 """One term of a leader: batches, one conditional write at a time, and what lost replies mean.
 
-    idle ── work ──> batch applied ──┬─ nothing changed, trusted ────────────────> settled
-                                     ├─ nothing changed, not trusted ─> confirming ─> settled
-                                     └─ changed ─> writing ─┬─ succeeded ─────────> settled
-                                            ^               ├─ surely not applied ─ again, or undone
-                                            └─ still open ──┴─ conflict, unknown ─> loading: `judge`
+    idle ── work ──> batch applied ──┬─ nothing changed, trusted ──────> settled
+                                     └─ changed, or a heartbeat is due
+                                            v
+                                         writing ─┬─ succeeded ────────> settled
+                                            ^     ├─ surely not applied ─ again, or undone
+                                            └─ still open ── loading: `judge` ── conflict, unknown
 
 While a write is in flight requests gather; when it ends they all go into the next one. The state
 is ahead of the store only while a write is in flight, and nothing is answered from it then:
-batches are formed, and queries evaluated, only when none is. A batch that changed nothing is
-answered without a write, but only by a *trusted* leader: less than half of the committed timeout
-since the start of the last write that succeeded, or of a load that showed our version. Otherwise a
-conditional read confirms the lead first.
+batches are formed, and queries evaluated, only when none is.
+
+A batch that changed nothing is answered without a write, but only by a *trusted* leader: less than
+half of the committed timeout since the start of the last write that succeeded, or of a load that
+showed our commit. Whoever is not trusted owes a heartbeat: the batch is settled with that write,
+which proves the lead. Until then no lease expires, and after it all held jobs get a full one.
 
 A term ends by `StepDown`: the release after draining, another broker's takeover, or a write whose
 outcome nothing can tell. A batch may be undone only if no attempt of its write was ever unknown;
@@ -31,15 +34,6 @@ import msgspec
 from osqueue.core.document import encode_document, load_document, read_header
 from osqueue.core.errors import QueueError, StoredDataInvalid
 from osqueue.core.limits import QueueRules
-from osqueue.core.mutations import (
-    ClaimJobs,
-    ExpireJobs,
-    HeartbeatJobs,
-    Mutation,
-    StartDueJobs,
-)
-from osqueue.core.outcomes import JobsClaimed
-from osqueue.core.queries import evaluate_query
 from osqueue.core.writes.batches import Batch, Gathering
 from osqueue.core.writes.effects import (
     CommitSummary,
@@ -52,10 +46,12 @@ from osqueue.core.writes.effects import (
 from osqueue.core.writes.endings import (
     broker_draining,
     deposed_by,
+    document_vanished,
     nobody_leads,
     outcome_unknown,
     store_unreachable,
 )
+from osqueue.core.writes.forming import Forming
 from osqueue.core.writes.pending_write import NextStep, PendingWrite, Verdict
 from osqueue.core.writes.terms import CommitIds, Term
 from osqueue.core.writes.tickets import Ticket
@@ -64,9 +60,6 @@ from osqueue.core.writes.write_pace import WritePace
 __all__ = ["Effect", "GroupCommit"]
 
 Effect = LoadDocument | WriteDocument | Settle | WaitUntil | StepDown
-
-_RETRY_READ_MS = 100
-"""Between two tries to confirm the lead."""
 
 
 class GroupCommit:
@@ -88,8 +81,6 @@ class GroupCommit:
         self.header = term.header
         self.state = term.state
         self.is_draining = False
-        self.conflicts_count = 0
-        self.unknown_outcomes_count = 0
         self.mutation_writes_count = 0
         """Attempts to write that carried mutations, the broker's own heartbeats aside."""
         self._unknown_header = term.unknown_header
@@ -111,9 +102,7 @@ class GroupCommit:
         self._pending: PendingWrite | None = None
         self._is_releasing = False
         self._next_header = term.header
-        self._confirm_since_ms: int | None = None
-        self._confirm_not_before_ms = 0
-        self._confirm_started_ms = 0
+        self._own_address = term.header.broker or ""
         self._step_down: StepDown | None = None
         self.state.lease_ms_min = pace.lease_ms_min
         self.state.renew_leases(steady_ms)
@@ -140,7 +129,7 @@ class GroupCommit:
         self._gathering.add(ticket, is_late=self.is_draining)
 
     def abandon(self, ticket: Ticket) -> None:
-        """Nobody waits for the ticket any more: its claims are dropped or given back."""
+        """Nobody waits for the ticket any more: its claims are dropped, or given back."""
         ticket.is_abandoned = True
         self._gathering.waiting_claims.abandon(ticket)
 
@@ -160,72 +149,61 @@ class GroupCommit:
 
     def write_conflicted(self) -> None:
         """The attempt was refused by its condition."""
-        self.conflicts_count += 1
         self._end_act().conflicted()
 
     def write_outcome_unknown(self, *, timed_out_ms: int | None = None) -> None:
         """The attempt was sent and not answered; `timed_out_ms` where the shell gave up waiting."""
-        self.unknown_outcomes_count += 1
         if timed_out_ms is not None:
             self._pace.timed_out(timed_out_ms)
         self._end_act().outcome_unknown()
 
     def document_loaded(self, data: bytes, version: str, steady_ms: int) -> None:
-        """A load has found the document.
-
-        Raises:
-            StoredDataInvalid: it cannot be read.
-        """
-        self._act_is_running = False
-        found = read_header(data) or load_document(data, self._rules, self._random).header
-        if self._pending is None:
-            self._leave("another broker wrote", deposed_by(found), deposed_by(found))
+        """A load has found the document, which need not be one that we can read."""
+        pending = self._end_act()
+        try:
+            found = read_header(data) or load_document(data, self._rules, self._random).header
+        except StoredDataInvalid as error:
+            self._leave("the document is unreadable", outcome_unknown(), error)
             return
-        verdict = self._pending.loaded(found, version, steady_ms)
+        deposed = deposed_by(found, self._own_address)
+        verdict = pending.loaded(found, version, steady_ms)
         if verdict is Verdict.LANDED:
-            is_edited = data != b"".join(self._pending.chunks)
+            is_edited = data != b"".join(pending.chunks)
             self._landed(version, steady_ms)
             if is_edited:
-                self._leave("the document was edited", deposed_by(found), deposed_by(found))
+                self._leave("the document was edited", deposed, deposed)
         elif verdict is Verdict.LANDED_THEN_DEPOSED:
             self._settle_batch(None)
-            self._leave("another broker took over", deposed_by(found), deposed_by(found))
+            self._leave("another broker took over", deposed, deposed)
         elif verdict is Verdict.NOT_LANDED:
-            self._leave("another broker took over", deposed_by(found), deposed_by(found))
+            self._leave("another broker took over", deposed, deposed)
         elif verdict is Verdict.UNTELLABLE:
-            self._leave("the document was replaced", outcome_unknown(), deposed_by(found))
+            self._leave("the document was replaced", outcome_unknown(), deposed)
 
     def document_missing(self, steady_ms: int) -> None:
-        """A load has found nothing where the document was.
-
-        Raises:
-            StoredDataInvalid: always: whoever has seen the object never creates it again.
-        """
-        self._act_is_running = False
-        raise StoredDataInvalid(
-            "the stored queue has vanished while this broker led. Restore the object from a "
-            "backup; restarting a broker without it starts with an empty queue"
-        )
+        """A load has found nothing where the document was: it is never created again."""
+        self._end_act()
+        self._leave("the document has vanished", outcome_unknown(), document_vanished())
 
     def document_unchanged(self, steady_ms: int) -> None:
-        """A conditional load has found our version: we still lead."""
-        self._act_is_running = False
-        if self._pending is not None:
-            # An older header says nothing here: the version decides, by the second rule.
-            verdict = self._pending.loaded(None, self._version, steady_ms)
-            assert verdict is Verdict.STILL_OPEN, verdict
-            return
-        self._prove(self._confirm_started_ms, steady_ms)
-        self._confirm_since_ms = None
-        self._settle_batch(None)
+        """A load has found the version that the write would replace."""
+        verdict = self._end_act().loaded(None, self._version, steady_ms)
+        assert verdict is Verdict.STILL_OPEN, verdict
 
     def load_failed(self, steady_ms: int) -> None:
         """The store could not be read."""
-        self._act_is_running = False
-        if self._pending is not None:
-            self._pending.load_failed(steady_ms)
-        else:
-            self._confirm_not_before_ms = steady_ms + _RETRY_READ_MS
+        self._end_act().load_failed(steady_ms)
+
+    def cut_off(self) -> list[Ticket]:
+        """The driver ends in the middle, by cancellation or an error: nothing more will happen.
+
+        Returns the tickets that were not settled yet; they are now.
+        """
+        if self._step_down is None:
+            nobody = nobody_leads(self.epoch)
+            self._leave("cut off", outcome_unknown() if self._pending else nobody, nobody)
+        settled, self._settled = self._settled, Settle([])
+        return settled.tickets
 
     # The one output.
 
@@ -240,8 +218,6 @@ class GroupCommit:
                 return self._step_down
             if self._pending is not None:
                 effect = self._continue_write(steady_ms)
-            elif self._confirm_since_ms is not None:
-                effect = self._continue_confirming(steady_ms)
             else:
                 effect = self._form_batch(now_ms, steady_ms)
             if effect is not None:
@@ -253,121 +229,43 @@ class GroupCommit:
         self._act_is_running = False
         return self._pending
 
+    @property
+    def _beat_due_ms(self) -> int:
+        # Standbys wait what is committed, whatever the pace has become since.
+        interval_ms = min(self._pace.heartbeat_interval_ms, self._committed_timeout_ms // 3)
+        return self._written_ms + interval_ms
+
     def _form_batch(self, now_ms: int, steady_ms: int) -> Effect | None:
-        """Apply what has gathered; None: it was settled, or is to be written or confirmed."""
-        beat_due = steady_ms >= self._written_ms + self._pace.heartbeat_interval_ms
+        """Apply what has gathered; None: it was settled, or is to be written."""
+        is_trusted = self.is_trusted(steady_ms)
+        beat_due = not is_trusted or steady_ms >= self._beat_due_ms
         may_write = (
-            beat_due or self.is_draining or (steady_ms >= self._written_ms + self._interval_ms)
+            beat_due or self.is_draining or steady_ms >= self._written_ms + self._interval_ms
         )
         batch = self._batch = Batch()
         self.state.has_changed = False
         self.state.lease_ms_min = self._pace.lease_ms_min
-        for ticket, index, query in self._gathering.take_queries():
-            outcome = evaluate_query(query, self.state, self.header, self._committed_chunks)
-            batch.put(ticket, index, outcome)
+        forming = Forming(batch, self._gathering, self.state, now_ms=now_ms, steady_ms=steady_ms)
+        # The batch cannot change what queries see: a trusted leader does not let them wait for it.
+        reads = Batch() if is_trusted else batch
+        forming.evaluate_queries(reads, self.header, self._committed_chunks)
+        if is_trusted:
+            self._settled.tickets.extend(reads.settle())
         if may_write:
-            self._apply_all(batch, now_ms, steady_ms)
+            forming.apply_all(is_trusted=is_trusted)
         else:
-            self._apply_writeless(batch, now_ms, steady_ms)
-        self._end_waits(batch, steady_ms)
+            forming.apply_writeless()
+        forming.end_waits(is_draining=self.is_draining)
         self._is_releasing = self.is_draining and not self.state.has_changed and not len(batch)
         if self.state.has_changed or beat_due or self._is_releasing:
             self._begin_write(now_ms, steady_ms)
-        elif not len(batch):
-            self._batch = None
-            return WaitUntil(self._next_time_ms(now_ms, steady_ms))
-        elif self.is_trusted(steady_ms):
+        elif len(batch):
             self._settle_batch(None)
         else:
-            self._confirm_since_ms = self._confirm_not_before_ms = steady_ms
+            self._batch = None
+            if not self._settled.tickets:
+                return WaitUntil(self._next_time_ms(now_ms, steady_ms))
         return None
-
-    def _apply_all(self, batch: Batch, now_ms: int, steady_ms: int) -> None:
-        """Heartbeats and settlements; give-backs, expiry and due jobs; then the rest."""
-        gathering = self._gathering
-        batch.give_backs = gathering.take_give_backs()
-        for entry in gathering.take_of_held_jobs():
-            self._apply(batch, *entry, now_ms=now_ms, steady_ms=steady_ms)
-        pulses: list[Mutation] = [*batch.give_backs.values(), StartDueJobs()]
-        if self.is_trusted(steady_ms):
-            # Whoever may have been cut off gives all leases their full time again before any
-            # expires.
-            pulses.append(ExpireJobs())
-        for pulse in pulses:
-            self.state.apply(pulse, now_ms=now_ms, steady_ms=steady_ms)
-        for entry in gathering.take_rest():
-            self._apply(batch, *entry, now_ms=now_ms, steady_ms=steady_ms)
-        self._apply_late(batch, now_ms, steady_ms)
-        self._serve_waiting(batch, now_ms, steady_ms)
-
-    def _apply(
-        self,
-        batch: Batch,
-        ticket: Ticket,
-        index: int,
-        mutation: Mutation,
-        *,
-        now_ms: int,
-        steady_ms: int,
-    ) -> None:
-        if isinstance(mutation, ClaimJobs):
-            if ticket.is_abandoned:
-                batch.put(ticket, index, JobsClaimed([]))
-                return
-            if mutation.wait_until_ms > steady_ms and not self.state.has_job_for(mutation):
-                self._gathering.waiting_claims.add(ticket, index, mutation)
-                return
-        batch.mutations_count += 1
-        outcome = self.state.apply(mutation, now_ms=now_ms, steady_ms=steady_ms)
-        batch.put(ticket, index, outcome)
-
-    def _apply_late(self, batch: Batch, now_ms: int, steady_ms: int) -> None:
-        late, self._gathering.late = self._gathering.late, []
-        for ticket, index, mutation in late:
-            answer = self.state.answer_repeat(mutation)
-            batch.put(ticket, index, answer or broker_draining())
-
-    def _serve_waiting(self, batch: Batch, now_ms: int, steady_ms: int) -> None:
-        """Give jobs that became claimable in this batch to those who wait for them."""
-        waiting_claims = self._gathering.waiting_claims
-        table = self.state.table
-        kinds, table.newly_ready_types = table.newly_ready_types, set()
-        if not kinds or not len(waiting_claims):
-            return
-        for waiting in waiting_claims.for_types(kinds):
-            if not any(map(table.ready.count_of, kinds)):
-                return
-            if not self.state.has_job_for(waiting.claim):
-                continue
-            sharers = waiting_claims.with_claim(waiting.claim) if waiting.claim.claim_id else []
-            for sharer in sharers or [waiting]:
-                waiting_claims.remove(sharer)
-                self._apply(batch, *sharer[1:], now_ms=now_ms, steady_ms=steady_ms)
-
-    def _end_waits(self, batch: Batch, steady_ms: int) -> None:
-        waiting_claims = self._gathering.waiting_claims
-        ended = waiting_claims.due(steady_ms)
-        if self.is_draining:
-            for waiting in waiting_claims.all():
-                waiting_claims.remove(waiting)
-                ended.append(waiting)
-        for waiting in ended:
-            batch.put(waiting.ticket, waiting.place, JobsClaimed([]))
-
-    def _apply_writeless(self, batch: Batch, now_ms: int, steady_ms: int) -> None:
-        """No write may start yet: answer what needs none, and let the rest wait."""
-        kept: list[tuple[Ticket, int, Mutation]] = []
-        for entry in [*self._gathering.take_of_held_jobs(), *self._gathering.take_rest()]:
-            mutation = entry[2]
-            needs_no_write = isinstance(mutation, HeartbeatJobs) or (
-                isinstance(mutation, ClaimJobs) and not self.state.has_job_for(mutation)
-            )
-            if needs_no_write or self.state.refuses(mutation):
-                self._apply(batch, *entry, now_ms=now_ms, steady_ms=steady_ms)
-            else:
-                kept.append(entry)
-        self._gathering.put_back(kept)
-        assert not self.state.has_changed, "what needs no write has changed the queue"
 
     def _begin_write(self, now_ms: int, steady_ms: int) -> None:
         assert self._batch is not None
@@ -423,24 +321,12 @@ class GroupCommit:
             self._leave("released, but not in the store", broker_draining(), broker_draining())
             return
         self._settled.tickets.extend(batch.refuse(store_unreachable()))
-        self._gathering.give_backs.update(batch.give_backs)
+        self._gathering.give_backs.update(batch.given_back | batch.withdrawn)
         self._batch = self._pending = None
         committed = load_document(b"".join(self._committed_chunks), self._rules, self._random)
         self.state, self.header = committed.state, committed.header
         self.state.lease_ms_min = self._pace.lease_ms_min
         self.state.renew_leases(steady_ms)
-
-    def _continue_confirming(self, steady_ms: int) -> Effect | None:
-        assert self._confirm_since_ms is not None
-        assert self._batch is not None
-        if steady_ms >= self._confirm_since_ms + self._committed_timeout_ms:
-            self._settled.tickets.extend(self._batch.refuse(store_unreachable()))
-            self._batch = self._confirm_since_ms = None
-            return None
-        if steady_ms < self._confirm_not_before_ms:
-            return WaitUntil(self._confirm_not_before_ms)
-        self._confirm_started_ms = steady_ms
-        return LoadDocument(if_changed_from=self._version, head_only=True)
 
     def _landed(self, version: str, steady_ms: int) -> None:
         pending, batch = self._pending, self._batch
@@ -479,22 +365,25 @@ class GroupCommit:
         """End the term: the batch that was not settled gets one error, what had no batch
         another."""
         if self._batch is not None:
-            self._settled.tickets.extend(self._batch.refuse(batch_error))
+            refused = self._batch.refuse(batch_error, query_error=rest_error)
+            self._settled.tickets.extend(refused)
         rest = Batch()
         for ticket, index, _ in self._gathering.take_all():
             rest.put(ticket, index, rest_error)
         self._settled.tickets.extend(rest.refuse(rest_error))
-        self._batch = self._pending = self._confirm_since_ms = None
+        self._batch = self._pending = None
         self._step_down = StepDown(reason, rest_error)
 
     def _next_time_ms(self, now_ms: int, steady_ms: int) -> int:
-        times = [self._written_ms + self._pace.heartbeat_interval_ms]
-        if self._gathering.has_mutations:
-            times.append(self._written_ms + self._interval_ms)
-        expiry_ms = self.state.next_expiry_ms() if self.is_trusted(steady_ms) else None
-        due_ms = self.state.next_due_ms()
-        wait_ms = self._gathering.waiting_claims.next_ms()
+        """When there is something to do again, unless something arrives."""
+        expiry_ms, due_ms = self.state.next_expiry_ms(), self.state.next_due_ms()
+        to_write = [] if expiry_ms is None else [expiry_ms]
         if due_ms is not None:
-            times.append(steady_ms + due_ms - now_ms)
-        times += [at for at in (expiry_ms, wait_ms) if at is not None]
-        return min(times)
+            to_write.append(steady_ms + due_ms - now_ms)
+        if self._gathering.has_mutations:
+            to_write.append(steady_ms)
+        times = [self._beat_due_ms]
+        if to_write:
+            times.append(max(min(to_write), self._written_ms + self._interval_ms))
+        wait_ms = self._gathering.waiting_claims.next_ms()
+        return min(times) if wait_ms is None else min(*times, wait_ms)

@@ -14,9 +14,13 @@ A standby never compares wall clocks. It waits, on its own steady clock, what th
 - where this very leader once answered here by its name, and its port now refuses twice, 250 ms
   apart. Silence, or another name, is no evidence.
 
-Safety needs none of this: a write lands only on the version that it replaces. It decides how soon
-a queue is served again, and that a leader is not deposed while it may still answer without a
-write.
+None of it counts after a term, or an election, has ended, until a load has shown what is there
+now. And the document is loaded whole before it is replaced: if its version has changed since there
+was a reason to lead, there is none any more.
+
+Safety of what is written needs none of this: a write lands only on the version that it replaces. It
+decides how soon a queue is served again, and that a leader is not deposed while it may still answer
+without a write.
 
 Rules of this file: as in `group_commit.py`.
 """
@@ -35,10 +39,11 @@ from osqueue.core.document import (
     load_document,
     read_header,
 )
-from osqueue.core.errors import NotLeader, StoredDataInvalid
+from osqueue.core.errors import NotLeader
 from osqueue.core.limits import LINEAGE_LENGTH, QueueRules
 from osqueue.core.queue_state import QueueState
 from osqueue.core.writes.effects import LoadDocument, ProbeLeader, WaitUntil, WriteDocument
+from osqueue.core.writes.endings import document_vanished
 from osqueue.core.writes.pending_write import NextStep, PendingWrite, Verdict
 from osqueue.core.writes.terms import CommitIds, Term
 from osqueue.core.writes.write_pace import WritePace
@@ -92,6 +97,8 @@ class Leadership:
         self._commit_ids = commit_ids
         self._random = random
         self._version: str | None = None
+        self._is_current = False
+        """Whether the header is what a load has found since this broker last led or lost."""
         self._has_seen_object = False
         self._is_first_load = True
         self._head_suffices = True
@@ -123,8 +130,8 @@ class Leadership:
 
     def term_ended(self, steady_ms: int) -> None:
         """The term that was won is over: follow again, from a fresh load."""
-        self._elected = None
-        self._version = None
+        self._elected = self._version = None
+        self._is_current = False
         self._changed_ms = steady_ms
         self._load_not_before_ms = steady_ms
 
@@ -140,14 +147,18 @@ class Leadership:
             self._stand_for_election(data, version, steady_ms)
             return
         header = read_header(data)
-        if header is None and self._pending is None and self._head_suffices:
-            self._head_suffices = False
+        if self._pending is None:
+            was_head, self._head_suffices = self._head_suffices, header is not None
+            if header is not None or not was_head:
+                header = header or load_document(data, self._rules, self._random).header
+                self._follow(header, version, steady_ms)
             return
         header = header or load_document(data, self._rules, self._random).header
-        if self._pending is None:
-            self._follow(header, version, steady_ms)
-            return
         verdict = self._pending.loaded(header, version, steady_ms)
+        if verdict is Verdict.LANDED and data != b"".join(self._pending.chunks):
+            # Edited since: what this broker has in memory is not what it would replace.
+            self._lose(steady_ms)
+            return
         self._settle_takeover(verdict, version, steady_ms)
 
     def document_unchanged(self, steady_ms: int) -> None:
@@ -157,6 +168,7 @@ class Leadership:
             verdict = self._pending.loaded(None, self._pending.base_version, steady_ms)
             self._settle_takeover(verdict, None, steady_ms)
             return
+        self._is_current = True
         self._plan_next_load(steady_ms)
 
     def document_missing(self, steady_ms: int) -> None:
@@ -167,10 +179,7 @@ class Leadership:
         """
         self._act_is_running = False
         if self._has_seen_object:
-            raise StoredDataInvalid(
-                "the stored queue has vanished. Restore the object from a backup; restarting a "
-                "broker without it starts with an empty queue"
-            )
+            raise document_vanished()
         if self._pending is not None:
             verdict = self._pending.loaded(None, None, steady_ms)
             self._settle_takeover(verdict, None, steady_ms)
@@ -251,7 +260,8 @@ class Leadership:
             if step is not NextStep.GIVE_UP:
                 return self._continue_takeover(self._pending, step, steady_ms)
             self._lose(steady_ms)
-        if self._reason is None and self.header is not None:
+        if self._reason is None and self._is_current:
+            assert self.header is not None, "a load has found one"
             self._reason = self._reason_to_lead(self.header, steady_ms)
         if self._reason is not None:
             if steady_ms < self._load_not_before_ms:
@@ -273,18 +283,18 @@ class Leadership:
     def _wants_probe(self, steady_ms: int) -> bool:
         header = self.header
         return (
-            header is not None
-            and header.broker is not None
-            and header.broker != self._identity.address
+            self._is_current
+            and header is not None
+            and header.broker not in (None, self._identity.address)
             and steady_ms >= self._probe_not_before_ms
         )
 
     def _next_time_ms(self) -> int:
         header = self.header
         times = [self._load_not_before_ms]
-        if header is not None:
+        if header is not None and self._is_current:
             times.append(self._changed_ms + header.broker_timeout_ms)
-            if header.broker is not None and header.broker != self._identity.address:
+            if header.broker != self._identity.address:
                 times.append(self._probe_not_before_ms)
         return min(times)
 
@@ -297,14 +307,15 @@ class Leadership:
             self._changed_ms = steady_ms
             self._refused_ms = None
             self._is_surely_gone = False
-        self.header, self._version = header, version
+        self.header, self._version, self._is_current = header, version, True
+        self._plan_next_load(steady_ms)
         if (
             is_first
             and header.broker == self._identity.address
             and header.broker_host == self._identity.host
         ):
             self._reason = "this port and machine are the leader's, whose process is gone"
-        self._plan_next_load(steady_ms)
+            self._load_not_before_ms = steady_ms
 
     def _plan_next_load(self, steady_ms: int) -> None:
         self._load_not_before_ms = steady_ms + self._poll_interval_ms
@@ -324,7 +335,7 @@ class Leadership:
         return reason
 
     def _create(self) -> None:
-        self._reason = "there is no queue yet"
+        self._reason, self._is_first_load = "there is no queue yet", False
         state = QueueState(self._rules, self._random)
         self._candidate = LoadedDocument(header=Header(), unknown_header={}, state=state)
         self._version = None
@@ -333,12 +344,10 @@ class Leadership:
         """The whole document is here. Take over, unless it has changed since there was a reason
         to."""
         loaded = load_document(data, self._rules, self._random)
-        if version != self._version and self._version is not None:
+        if version != self._version:
             self._reason = None
             self._follow(loaded.header, version, steady_ms)
             return
-        self.header, self._version = loaded.header, version
-        loaded.header.parsed_commit_id()
         self._candidate = loaded
 
     def _begin_takeover(self, candidate: LoadedDocument, now_ms: int, steady_ms: int) -> None:
@@ -408,5 +417,6 @@ class Leadership:
 
     def _lose(self, steady_ms: int) -> None:
         """Somebody else was faster, or the store did not answer: follow, from a fresh load."""
-        self._pending = self._candidate = self._reason = self._version = None
+        self._pending = self._candidate = self._reason = None
+        self._is_current = False
         self._load_not_before_ms = steady_ms

@@ -18,14 +18,16 @@ from osqueue.core.mutations import (
     Request,
     SnoozeJob,
 )
-from osqueue.core.outcomes import JobsClaimed, JobsCompleted, Outcome
+from osqueue.core.outcomes import ClaimedJob, Outcome
 from osqueue.core.writes.tickets import Ticket
 from osqueue.core.writes.waiting_claims import WaitingClaims
 
-__all__ = ["Batch", "Gathering", "QueryEntry"]
+__all__ = ["Batch", "ClaimKey", "Gathering", "MutationEntry", "QueryEntry", "claim_key"]
 
 QueryEntry: TypeAlias = tuple[Ticket, int, Query]
 MutationEntry: TypeAlias = tuple[Ticket, int, Mutation]
+ClaimKey: TypeAlias = tuple[str, ...]
+"""What a claim and its repeats have in common: the worker, and the claim id or sequence."""
 
 _HELD_JOBS_FIRST: dict[type[Mutation], int] = {
     HeartbeatJobs: 0,
@@ -44,10 +46,12 @@ class Gathering:
         self.queries: list[QueryEntry] = []
         self.late: list[MutationEntry] = []
         """Mutations that came while draining: only their repeats are answered."""
-        self.give_backs: dict[tuple[str, str], GiveBackJobs] = {}
-        """Claims that reached nobody, by worker and claim id (or the jobs', where it had none)."""
+        self.give_backs: dict[ClaimKey, GiveBackJobs] = {}
+        """Claims that reached nobody: undone by the next write, unless they are repeated."""
         self.waiting_claims = WaitingClaims()
-        self._phases: list[list[MutationEntry]] = [[] for _ in range(_REST + 1)]
+        self._phases = _empty_phases()
+        self._deferred = _empty_phases()
+        self._deferred_tickets: set[Ticket] = set()
 
     def add(self, ticket: Ticket, *, is_late: bool) -> None:
         """Take a ticket's requests in."""
@@ -57,15 +61,23 @@ class Gathering:
                 if is_late:
                     self.late.append((ticket, index, request))
                 else:
-                    phase = _HELD_JOBS_FIRST.get(type(request), _REST)
-                    phases[phase].append((ticket, index, request))
+                    phases[_phase_of(request)].append((ticket, index, request))
             else:
                 self.queries.append((ticket, index, request))
+
+    def defer(self, entry: MutationEntry) -> None:
+        """It needs a write, and none may start yet: it is not looked at again until one may."""
+        self._deferred[_phase_of(entry[2])].append(entry)
+        self._deferred_tickets.add(entry[0])
+
+    def is_behind_deferred(self, ticket: Ticket) -> bool:
+        """Whether an earlier request of the ticket waits: then the later ones wait as well."""
+        return ticket in self._deferred_tickets
 
     @property
     def has_mutations(self) -> bool:
         """Whether anything waits that may need a write."""
-        return bool(self.give_backs or self.late) or any(self._phases)
+        return bool(self.give_backs or self.late or self._deferred_tickets) or any(self._phases)
 
     def take_queries(self) -> list[QueryEntry]:
         """Take out the queries."""
@@ -75,37 +87,48 @@ class Gathering:
     def take_of_held_jobs(self) -> Iterator[MutationEntry]:
         """Take out what comes before expiry: heartbeats, completes, fails, snoozes."""
         for phase in range(_REST):
-            entries, self._phases[phase] = self._phases[phase], []
-            yield from entries
+            yield from self._take(phase)
 
     def take_rest(self) -> list[MutationEntry]:
         """Take out what comes after expiry."""
-        entries, self._phases[_REST] = self._phases[_REST], []
-        return entries
+        self._deferred_tickets.clear()
+        return self._take(_REST)
 
-    def take_give_backs(self) -> dict[tuple[str, str], GiveBackJobs]:
-        """Take out the give-backs, without those whose claim is being repeated."""
-        for entries in self._phases:
-            for _, _, mutation in entries:
-                claim = claim_of(mutation)
-                if claim is not None and claim.claim_id:
-                    self.give_backs.pop((claim.worker_id, claim.claim_id), None)
+    def take_fresh(self) -> Iterator[MutationEntry]:
+        """Take out what was not deferred, in the order of a batch."""
+        phases, self._phases = self._phases, _empty_phases()
+        for entries in phases:
+            yield from entries
+
+    def take_late(self) -> list[MutationEntry]:
+        """Take out what came while draining."""
+        late, self.late = self.late, []
+        return late
+
+    def repeated_claims(self) -> Iterator[MutationEntry]:
+        """What would be given back, but is being claimed again by somebody who is still there."""
+        for entries in (*self._deferred, *self._phases, self.late) if self.give_backs else ():
+            for entry in entries:
+                if claim_key(entry[2]) in self.give_backs and not entry[0].is_abandoned:
+                    yield entry
+
+    def take_give_backs(self) -> dict[ClaimKey, GiveBackJobs]:
+        """Take out the give-backs."""
         give_backs, self.give_backs = self.give_backs, {}
         return give_backs
-
-    def put_back(self, entries: list[MutationEntry]) -> None:
-        """These must wait for a batch that may write; they keep their order."""
-        for entry in entries:
-            self._phases[_HELD_JOBS_FIRST.get(type(entry[2]), _REST)].append(entry)
 
     def take_all(self) -> list[tuple[Ticket, int, Request]]:
         """Take out everything: the term is over."""
         everything: list[tuple[Ticket, int, Request]] = [*self.take_queries()]
-        everything += [*self.take_of_held_jobs(), *self.take_rest(), *self.late]
+        everything += [*self.take_of_held_jobs(), *self.take_rest(), *self.take_late()]
         everything += [(each.ticket, each.place, each.claim) for each in self.waiting_claims.all()]
-        self.late = []
         self.waiting_claims = WaitingClaims()
         return everything
+
+    def _take(self, phase: int) -> list[MutationEntry]:
+        entries = [*self._deferred[phase], *self._phases[phase]]
+        self._deferred[phase], self._phases[phase] = [], []
+        return entries
 
 
 class Batch:
@@ -113,9 +136,12 @@ class Batch:
 
     def __init__(self) -> None:
         self.mutations_count = 0
-        self.give_backs: dict[tuple[str, str], GiveBackJobs] = {}
+        self.given_back: dict[ClaimKey, GiveBackJobs] = {}
         """What this batch gives back, to be tried again if it is undone."""
+        self.withdrawn: dict[ClaimKey, GiveBackJobs] = {}
+        """What is not given back because this batch answers a repeat of the claim."""
         self._entries: list[tuple[Ticket, int]] = []
+        self._handed_out: list[tuple[Ticket, ClaimKey, GiveBackJobs | None]] = []
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -124,6 +150,17 @@ class Batch:
         """Note an outcome."""
         ticket.outcomes[index] = outcome
         self._entries.append((ticket, index))
+
+    def hand_out(
+        self, ticket: Ticket, mutation: Mutation, jobs: list[ClaimedJob], *, is_repeat: bool
+    ) -> None:
+        """Note that a ticket gets jobs: those of an earlier claim, or newly claimed ones."""
+        claim = claim_of(mutation)
+        assert claim is not None, f"{type(mutation).__name__} claims nothing"
+        leases = [Lease(job.job_id, job.attempt) for job in jobs]
+        undoing = GiveBackJobs(worker_id=claim.worker_id, leases=leases)
+        key = claim_key(mutation) or (claim.worker_id, "", jobs[0].job_id)
+        self._handed_out.append((ticket, key, None if is_repeat else undoing))
 
     def settle(self) -> list[Ticket]:
         """Make the outcomes final. Returns the tickets that have all of theirs."""
@@ -134,30 +171,28 @@ class Batch:
                 complete.append(ticket)
         return complete
 
-    def refuse(self, error: QueueError) -> list[Ticket]:
-        """Make this error the outcome of all. Returns the tickets that have all of theirs."""
+    def refuse(self, error: QueueError, *, query_error: QueueError | None = None) -> list[Ticket]:
+        """Make this error the outcome of all (of queries another, where one is given).
+
+        Returns the tickets that have all of their outcomes.
+        """
         for ticket, index in self._entries:
-            ticket.outcomes[index] = error
+            is_query = isinstance(ticket.requests[index], Query)
+            ticket.outcomes[index] = (query_error or error) if is_query else error
         return self.settle()
 
-    def unclaimed(self) -> dict[tuple[str, str], GiveBackJobs]:
-        """Claims of this batch whose callers are gone, unless somebody else shares the claim."""
-        abandoned: dict[tuple[str, str], GiveBackJobs] = {}
-        shared: set[tuple[str, str]] = set()
-        for ticket, index in self._entries:
-            request = ticket.requests[index]
-            claim = claim_of(request)
-            outcome = ticket.outcomes[index]
-            claimed = outcome.claimed if isinstance(outcome, JobsCompleted) else outcome
-            if claim is None or not isinstance(claimed, JobsClaimed) or not claimed.jobs:
-                continue
-            key = (claim.worker_id, claim.claim_id or f"jobs:{claimed.jobs[0].job_id}")
-            if ticket.is_abandoned:
-                leases = [Lease(job.job_id, job.attempt) for job in claimed.jobs]
-                abandoned[key] = GiveBackJobs(worker_id=claim.worker_id, leases=leases)
-            else:
-                shared.add(key)
-        return {key: given for key, given in abandoned.items() if key not in shared}
+    def unclaimed(self) -> dict[ClaimKey, GiveBackJobs]:
+        """Claims whose callers are all gone, to be given back.
+
+        A repeat whose caller is gone gives back nothing of what the first caller was told that it
+        holds; it only stops withdrawing what was to be given back anyway.
+        """
+        made = {key: undoing for _, key, undoing in self._handed_out if undoing is not None}
+        unclaimed = self.withdrawn | made
+        for ticket, key, _ in self._handed_out:
+            if not ticket.is_abandoned:
+                unclaimed.pop(key, None)
+        return unclaimed
 
 
 def claim_of(request: Request) -> ClaimJobs | None:
@@ -165,3 +200,23 @@ def claim_of(request: Request) -> ClaimJobs | None:
     if isinstance(request, ClaimJobs):
         return request
     return request.claim if isinstance(request, CompleteJobs) else None
+
+
+def claim_key(request: Request) -> ClaimKey | None:
+    """What a repeat of its claim has in common with it; None: it claims nothing, or cannot be
+    repeated."""
+    if isinstance(request, ClaimJobs):
+        worker_id, repeat_id = request.worker_id, request.repeat_id
+    elif isinstance(request, CompleteJobs) and request.claim is not None:
+        worker_id, repeat_id = request.claim.worker_id, request.claim_repeat_id
+    else:
+        return None
+    return (worker_id, repeat_id) if repeat_id else None
+
+
+def _phase_of(mutation: Mutation) -> int:
+    return _HELD_JOBS_FIRST.get(type(mutation), _REST)
+
+
+def _empty_phases() -> list[list[MutationEntry]]:
+    return [[] for _ in range(_REST + 1)]

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from osqueue.core.document import Header
-from osqueue.core.errors import NotLeader, OutcomeUnknown, Unavailable
+from osqueue.core.errors import NotLeader, OutcomeUnknown, StoredDataInvalid, Unavailable
 
 __all__ = [
     "broker_draining",
     "deposed_by",
+    "document_vanished",
     "nobody_leads",
     "outcome_unknown",
     "store_unreachable",
 ]
 
 
-def deposed_by(found: Header) -> NotLeader:
-    """What was found says who leads now."""
+def deposed_by(found: Header, own_address: str) -> NotLeader:
+    """What was found says who leads now. A document that was edited by hand may name us."""
     return NotLeader(
-        f"another broker leads since epoch {found.epoch}",
+        f"this broker does not lead any more: the document is of epoch {found.epoch}",
         epoch=found.epoch,
-        broker_address=found.broker or "",
+        broker_address="" if found.broker in (None, own_address) else found.broker,
     )
 
 
@@ -44,3 +45,11 @@ def store_unreachable() -> Unavailable:
 def broker_draining() -> Unavailable:
     """The broker takes nothing new."""
     return Unavailable("this broker is stopping: nothing was applied")
+
+
+def document_vanished() -> StoredDataInvalid:
+    """Whoever has seen the document never creates it again."""
+    return StoredDataInvalid(
+        "the stored queue has vanished while a broker was running. Restore the object from a "
+        "backup; restarting a broker without it starts with an empty queue"
+    )

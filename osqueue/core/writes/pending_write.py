@@ -55,10 +55,18 @@ def judge(
     if version == base_version:
         return Verdict.STILL_OPEN
     for takeover in found.lineage if found is not None else ():
-        if takeover.taken_from and CommitId.parse(takeover.taken_from).is_same_term(commit_id):
+        if _is_same_term(takeover.taken_from, commit_id):
             is_ours = takeover.taken_from == str(commit_id)
             return Verdict.LANDED_THEN_DEPOSED if is_ours else Verdict.NOT_LANDED
     return Verdict.UNTELLABLE
+
+
+def _is_same_term(text: str, commit_id: CommitId) -> bool:
+    try:
+        return CommitId.parse(text).is_same_term(commit_id)
+    except ValueError:
+        # Empty where the queue was created; anything where the document was edited by hand.
+        return False
 
 
 class PendingWrite:
@@ -87,12 +95,17 @@ class PendingWrite:
         self._deadline_ms = steady_ms + give_up_ms
         self._not_before_ms = steady_ms
         self._must_load = False
+        self._has_looked = False
+        """Whether a load was tried since the newest attempt."""
         self._backoff_ms = _BACKOFF_MS_FIRST
         self._random = random
 
     def next_step(self, steady_ms: int) -> NextStep:
-        """What to do now. Giving up leaves an outcome unknown where `was_ever_unknown`."""
-        if steady_ms >= self._deadline_ms:
+        """What to do now. Giving up leaves an outcome unknown where `was_ever_unknown`.
+
+        However late it is, one load is tried after the newest attempt: it may well tell.
+        """
+        if steady_ms >= self._deadline_ms and (self._has_looked or not self._must_load):
             return NextStep.GIVE_UP
         if steady_ms < self._not_before_ms:
             return NextStep.WAIT
@@ -113,15 +126,16 @@ class PendingWrite:
 
     def conflicted(self) -> None:
         """Refused by its condition: perhaps because an earlier attempt landed. A load tells."""
-        self._must_load = True
+        self._must_load, self._has_looked = True, False
 
     def outcome_unknown(self) -> None:
         """Sent, and no answer. A load tells."""
         self.was_ever_unknown = True
-        self._must_load = True
+        self._must_load, self._has_looked = True, False
 
     def load_failed(self, steady_ms: int) -> None:
         """The load that should tell failed: again, later."""
+        self._has_looked = True
         self._back_off(steady_ms)
 
     def loaded(self, found: Header | None, version: str | None, steady_ms: int) -> Verdict:

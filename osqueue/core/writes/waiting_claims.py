@@ -27,7 +27,7 @@ class WaitingClaim(NamedTuple):
 
 
 class WaitingClaims:
-    """Claims in order of arrival, findable by type, claim id and deadline."""
+    """Claims in order of arrival, findable by type, repeat id and deadline."""
 
     def __init__(self) -> None:
         self._waiting: dict[int, WaitingClaim] = {}
@@ -40,6 +40,9 @@ class WaitingClaims:
     def __len__(self) -> int:
         return len(self._waiting)
 
+    def __contains__(self, waiting: WaitingClaim) -> bool:
+        return waiting.arrival in self._waiting
+
     def add(self, ticket: Ticket, place: int, claim: ClaimJobs) -> None:
         """The claim waits until its `wait_until_ms`."""
         self._arrivals += 1
@@ -47,8 +50,8 @@ class WaitingClaims:
         self._waiting[waiting.arrival] = waiting
         for kind in _type_keys(claim):
             self._by_type.setdefault(kind, {})[waiting.arrival] = waiting
-        if claim.claim_id:
-            key = (claim.worker_id, claim.claim_id)
+        if claim.repeat_id:
+            key = (claim.worker_id, claim.repeat_id)
             self._by_claim.setdefault(key, {})[waiting.arrival] = waiting
         self._by_ticket.setdefault(ticket, []).append(waiting)
         self._deadlines.set(str(waiting.arrival), claim.wait_until_ms)
@@ -59,8 +62,8 @@ class WaitingClaims:
         del self._waiting[waiting.arrival]
         for kind in _type_keys(claim):
             _remove(self._by_type, kind, waiting.arrival)
-        if claim.claim_id:
-            _remove(self._by_claim, (claim.worker_id, claim.claim_id), waiting.arrival)
+        if claim.repeat_id:
+            _remove(self._by_claim, (claim.worker_id, claim.repeat_id), waiting.arrival)
         self._by_ticket[waiting.ticket].remove(waiting)
         if not self._by_ticket[waiting.ticket]:
             del self._by_ticket[waiting.ticket]
@@ -78,9 +81,12 @@ class WaitingClaims:
             found.update(self._by_type.get(_named(kind), {}))
         return [found[arrival] for arrival in sorted(found)]
 
-    def with_claim(self, claim: ClaimJobs) -> list[WaitingClaim]:
-        """Those that repeat this claim and so share its answer."""
-        return list(self._by_claim.get((claim.worker_id, claim.claim_id), {}).values())
+    def sharers_of(self, waiting: WaitingClaim) -> list[WaitingClaim]:
+        """Those that share one answer, the claim itself included: it and its repeats."""
+        claim = waiting.claim
+        if not claim.repeat_id:
+            return [waiting]
+        return list(self._by_claim[claim.worker_id, claim.repeat_id].values())
 
     def due(self, steady_ms: int) -> list[WaitingClaim]:
         """Take out those that have waited long enough."""

@@ -1,0 +1,150 @@
+"""How a batch is formed: what has gathered is applied to the state, in the order of a batch.
+
+Called by `group_commit.py` while no write is in flight, which then writes what has changed, or
+settles what has not. What one mutation does is decided in `queue_state.py`.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from osqueue.core.document import Header
+from osqueue.core.mutations import ClaimJobs, ExpireJobs, Mutation, StartDueJobs
+from osqueue.core.outcomes import JobsClaimed, JobsCompleted, Outcome
+from osqueue.core.queries import evaluate_query
+from osqueue.core.queue_state import QueueState
+from osqueue.core.writes.batches import Batch, Gathering, MutationEntry, claim_key, claim_of
+from osqueue.core.writes.endings import broker_draining
+from osqueue.core.writes.tickets import Ticket
+from osqueue.core.writes.writeless import needs_no_write
+
+__all__ = ["Forming"]
+
+
+class Forming:
+    """One batch on its way into the state, at one moment."""
+
+    def __init__(
+        self, batch: Batch, gathering: Gathering, state: QueueState, *, now_ms: int, steady_ms: int
+    ) -> None:
+        self._batch = batch
+        self._gathering = gathering
+        self._state = state
+        self._now_ms = now_ms
+        self._steady_ms = steady_ms
+
+    def evaluate_queries(self, reads: Batch, header: Header, committed_chunks: list[bytes]) -> None:
+        """Answer the queries, which see the state before the batch."""
+        for ticket, index, query in self._gathering.take_queries():
+            outcome = evaluate_query(query, self._state, header, committed_chunks)
+            reads.put(ticket, index, outcome)
+
+    def apply_all(self, *, is_trusted: bool) -> None:
+        """Heartbeats and settlements; give-backs, expiry and due jobs; then the rest.
+
+        Whoever is not trusted may have been cut off: no lease expires before all were renewed.
+        """
+        batch, gathering = self._batch, self._gathering
+        for ticket, _, mutation in list(gathering.repeated_claims()):
+            self._withdraw_give_back(ticket, mutation)
+        for entry in gathering.take_of_held_jobs():
+            self._apply(entry)
+        batch.given_back = gathering.take_give_backs()
+        pulses: list[Mutation] = [*batch.given_back.values()]
+        if is_trusted:
+            pulses.append(ExpireJobs())
+        for pulse in (*pulses, StartDueJobs()):
+            self._state.apply(pulse, now_ms=self._now_ms, steady_ms=self._steady_ms)
+        for entry in gathering.take_rest():
+            self._apply(entry)
+        for ticket, index, mutation in gathering.take_late():
+            batch.put(ticket, index, self._answer_late(ticket, mutation))
+        self._serve_waiting()
+
+    def apply_writeless(self) -> None:
+        """No write may start yet: answer what needs none, and let the rest wait."""
+        gathering = self._gathering
+        for entry in gathering.take_fresh():
+            ticket, _, mutation = entry
+            if gathering.is_behind_deferred(ticket) or not needs_no_write(self._state, mutation):
+                gathering.defer(entry)
+            else:
+                self._apply(entry)
+
+    def end_waits(self, *, is_draining: bool) -> None:
+        """Answer claims that have waited long enough: there was nothing."""
+        waiting_claims = self._gathering.waiting_claims
+        ended = waiting_claims.due(self._steady_ms)
+        if is_draining:
+            for waiting in waiting_claims.all():
+                waiting_claims.remove(waiting)
+                ended.append(waiting)
+        for waiting in ended:
+            self._batch.put(waiting.ticket, waiting.place, JobsClaimed([]))
+
+    def _apply(self, entry: MutationEntry) -> None:
+        ticket, index, mutation = entry
+        batch, state = self._batch, self._state
+        claim = claim_of(mutation)
+        if claim is not None and ticket.is_abandoned:
+            if isinstance(mutation, ClaimJobs):
+                batch.put(ticket, index, JobsClaimed([]))
+                return
+            # What was completed counts, but nobody is there to take the next job.
+            mutation, claim = msgspec.structs.replace(mutation, claim=None), None
+        if isinstance(mutation, ClaimJobs) and self._must_wait(mutation):
+            self._gathering.waiting_claims.add(ticket, index, mutation)
+            return
+        batch.mutations_count += 1
+        key = None if claim is None else claim_key(mutation)
+        is_repeat = key is not None and bool(state.table.claimed_under(*key))
+        self._withdraw_give_back(ticket, mutation)
+        outcome = state.apply(mutation, now_ms=self._now_ms, steady_ms=self._steady_ms)
+        batch.put(ticket, index, outcome)
+        if claim is not None:
+            self._note_handed_out(ticket, mutation, outcome, is_repeat=is_repeat)
+
+    def _must_wait(self, claim: ClaimJobs) -> bool:
+        state = self._state
+        if claim.wait_until_ms <= self._steady_ms or state.has_job_for(claim):
+            return False
+        return state.answer_repeat(claim) is None
+
+    def _answer_late(self, ticket: Ticket, mutation: Mutation) -> Outcome:
+        """While draining only repeats are answered."""
+        answer = self._state.answer_repeat(mutation)
+        if answer is None:
+            return broker_draining()
+        self._note_handed_out(ticket, mutation, answer, is_repeat=True)
+        return answer
+
+    def _note_handed_out(
+        self, ticket: Ticket, mutation: Mutation, outcome: Outcome, *, is_repeat: bool
+    ) -> None:
+        claimed = outcome.claimed if isinstance(outcome, JobsCompleted) else outcome
+        if isinstance(claimed, JobsClaimed) and claimed.jobs:
+            self._batch.hand_out(ticket, mutation, claimed.jobs, is_repeat=is_repeat)
+
+    def _withdraw_give_back(self, ticket: Ticket, mutation: Mutation) -> None:
+        give_backs = self._gathering.give_backs
+        if not give_backs or ticket.is_abandoned:
+            return
+        key = claim_key(mutation)
+        if key in give_backs:
+            self._batch.withdrawn[key] = give_backs.pop(key)
+
+    def _serve_waiting(self) -> None:
+        """Give jobs that became claimable in this batch to those who wait for them."""
+        waiting_claims = self._gathering.waiting_claims
+        table = self._state.table
+        kinds, table.newly_ready_types = table.newly_ready_types, set()
+        if not kinds or not len(waiting_claims):
+            return
+        for waiting in waiting_claims.for_types(kinds):
+            if not any(map(table.ready.count_of, kinds)):
+                return
+            if waiting not in waiting_claims or not self._state.has_job_for(waiting.claim):
+                continue
+            for sharer in waiting_claims.sharers_of(waiting):
+                waiting_claims.remove(sharer)
+                self._apply((sharer.ticket, sharer.place, sharer.claim))
