@@ -225,7 +225,7 @@ def _load_jobs(raw: msgspec.Raw, next_order: int) -> JobTable:
     for job in jobs:
         # A view would keep the whole document in memory for as long as the job lives.
         job.payload = job.payload.copy()
-        if job.result is not None:
+        if job.result is not msgspec.UNSET:
             job.result = job.result.copy()
     jobs.sort(key=attrgetter("order"))
     _check_jobs(jobs, next_order)

@@ -86,8 +86,9 @@ class Job(msgspec.Struct, gc=False, rename="camel", omit_defaults=True, forbid_u
     cancel_requested: bool = False
     errors: tuple[JobError, ...] = ()
     """Newest last."""
-    result: msgspec.Raw | None = None
-    """Encoded as JSON; only of completed jobs that are kept."""
+    result: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    """Encoded as JSON; only of completed jobs that are kept. Not `| None`: with that, msgspec would
+    decode nothing but null."""
     ended_at: int = 0
     """When it was completed or died, ms since the epoch."""
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from msgspec import UNSET
+
 from osqueue.core.errors import JobNotHeld
 from osqueue.core.job import Job
 from osqueue.core.outcomes import (
@@ -148,7 +150,7 @@ class Renderer:
                 for error in job.errors
             ],
         )
-        if job.result is not None:
+        if job.result is not UNSET:
             view.result = encode_payload(job.result, self.encoding)
         return view
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 import pytest
-from msgspec import Raw
+from msgspec import UNSET, Raw
 
 from osqueue.core.errors import JobNotHeld
 from osqueue.core.job import Job, JobError
@@ -88,7 +88,7 @@ async def test_job_is_shown_with_all_that_is_known(served: Served) -> None:
         status="completed",
         payload=Raw(b"1"),
         attempts=2,
-        errors=[JobError("E", "m", "trace", 1, 5)],
+        errors=(JobError("E", "m", "trace", 1, 5),),
         result=Raw(b"[2]"),
         result_ttl_ms=9,
         ended_at=7,
@@ -99,7 +99,7 @@ async def test_job_is_shown_with_all_that_is_known(served: Served) -> None:
         "attempts": 2, "maxAttempts": 3, "resultTtlMs": 9, "endedAt": 7, "result": [2],
         "errors": [{"type": "E", "message": "m", "traceback": "trace", "attempt": 1, "at": 5}],
     }  # fmt: skip
-    job.result = None
+    job.result = UNSET
     view = Renderer(served.broker, Encoding.JSON).render("getJob", JobRead(job))
     assert "result" not in msgspec.json.decode(encode_message(view, Encoding.JSON))
 

@@ -3,7 +3,7 @@
 import random
 
 import pytest
-from msgspec import Raw
+from msgspec import UNSET, Raw
 
 from osqueue.core.errors import JobNotHeld, QueueFull
 from osqueue.core.job import Job, JobError
@@ -100,10 +100,10 @@ def test_complete_of_a_job_to_be_kept_keeps_its_result_for_its_time() -> None:
     state = make_state(held(result_ttl_ms=60_000, unique_key="key"))
     complete(state, "job-1", result=Raw(b'{"sum":3}'))
     job = state.table.by_id["job-1"]
-    assert (job.status, job.ended_at, bytes(job.result or b"")) == (
+    assert (job.status, job.ended_at, job.result) == (
         "completed",
         NOW_MS,
-        b'{"sum":3}',
+        Raw(b'{"sum":3}'),
     )
     assert state.next_due_ms() == NOW_MS + 60_000
     expire(state, now_ms=NOW_MS + 59_999)
@@ -117,7 +117,7 @@ def test_complete_of_a_job_to_be_kept_keeps_its_result_for_its_time() -> None:
 def test_complete_without_a_result_keeps_the_job_all_the_same() -> None:
     state = make_state(held(result_ttl_ms=60_000))
     complete(state, "job-1")
-    assert state.table.by_id["job-1"].result is None
+    assert state.table.by_id["job-1"].result is UNSET
 
 
 def test_complete_with_a_result_that_nobody_wants_drops_it() -> None:
@@ -195,7 +195,7 @@ def test_complete_past_95_percent_of_the_bytes_drops_the_result() -> None:
     state = make_state(held(result_ttl_ms=5), rules=make_rules(document_bytes_max=100))
     state.added_bytes = 96
     complete(state, "job-1", result=Raw(b"3"))
-    assert state.table.by_id["job-1"].result is None
+    assert state.table.by_id["job-1"].result is UNSET
 
 
 def test_fail_waits_by_the_retry_policy_with_jitter_from_the_random_passed() -> None:
