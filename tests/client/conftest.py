@@ -10,8 +10,8 @@ import pytest
 import trio
 
 from osqueue.settings import Settings
-from tests.client.flaky_proxy import FlakyProxy
-from tests.client.scripted_broker import ScriptedBroker
+from tests.client.brokers.flaky_proxy import FlakyProxy
+from tests.client.brokers.scripted_broker import ScriptedBroker
 from tests.server.harness import Served, serve
 
 __all__: list[str] = []

@@ -9,7 +9,7 @@ from osqueue.client import Client
 from osqueue.client.connection import BROKER_URL_DEFAULT
 from osqueue.client.route import BrokerUrl
 from storage_adapters.contract import StoreMisconfigured
-from tests.client.scripted_broker import ScriptedBroker
+from tests.client.brokers.scripted_broker import ScriptedBroker
 
 __all__: list[str] = []
 

@@ -10,7 +10,7 @@ import trio
 
 from osqueue.client import Client
 from osqueue.core.errors import OutcomeUnknown, QueueFull, Unavailable
-from tests.client.scripted_broker import Drop, ScriptedBroker, Silence
+from tests.client.brokers.scripted_broker import Drop, ScriptedBroker, Silence
 
 __all__: list[str] = []
 

@@ -10,7 +10,7 @@ import trio
 
 from osqueue.client import Client
 from osqueue.core.errors import OutcomeUnknown, Unavailable
-from tests.client.flaky_proxy import FlakyProxy
+from tests.client.brokers.flaky_proxy import FlakyProxy
 from tests.server.harness import Served
 
 __all__: list[str] = []

@@ -19,7 +19,7 @@ from osqueue.core.errors import (
     QueueFull,
     Unavailable,
 )
-from tests.client.scripted_broker import (
+from tests.client.brokers.scripted_broker import (
     Answer,
     Asked,
     Drop,

@@ -1,0 +1,193 @@
+"""How a run claims, keeps its slots and drains, in virtual time."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+import trio
+import trio.testing
+
+from osqueue.core.errors import Forbidden, OutcomeUnknown, QueueError, Unavailable
+from osqueue.worker.handlers import Handler, Registry
+from osqueue.worker.settings import WorkerSettings
+from osqueue.worker.shift import Shift
+from tests.worker.builders import make_claimed
+from tests.worker.fake_client import FakeClient
+
+__all__: list[str] = []
+
+Clock = trio.testing.MockClock
+
+
+def make_jobs(count: int) -> list[Any]:
+    return [make_claimed(number, job_id=f"job-{number}") for number in range(count)]
+
+
+class Run:
+    """A shift at work on a fake queue."""
+
+    def __init__(self, **settings: Any) -> None:
+        self.client = FakeClient()
+        self.settings = WorkerSettings(**settings)
+        self.drain = trio.Event()
+        self.ended = trio.Event()
+
+    async def work(self, function: Callable[..., Awaitable[object]]) -> None:
+        registry = Registry()
+        registry.add("t", Handler(function, payload_type=None, time_limit_s=None))
+        async with trio.open_nursery() as nursery:
+            client: Any = self.client
+            shift = Shift(client, "w", registry, self.settings, nursery)
+            await shift.run(self.drain)
+        self.ended.set()
+
+
+async def work_a_second(payload: object) -> None:
+    await trio.sleep(1)
+
+
+async def test_as_much_is_claimed_as_there_is_room_for(
+    nursery: trio.Nursery, autojump_clock: Clock
+) -> None:
+    run = Run(concurrency=3, prefetch=2)
+    run.client.waiting = make_jobs(20)
+    nursery.start_soon(run.work, work_a_second)
+    await trio.sleep(0.5)
+    assert run.client.named("claim") == [5]
+    assert len(run.client.waiting) == 15
+    nursery.cancel_scope.cancel()
+
+
+async def test_a_report_brings_the_next_jobs_and_no_poll_is_needed(
+    nursery: trio.Nursery, autojump_clock: Clock
+) -> None:
+    run = Run(concurrency=2)
+    run.client.waiting = make_jobs(6)
+    nursery.start_soon(run.work, work_a_second)
+    await trio.sleep(4)
+    assert run.client.named("claim") == [2, 2]
+    assert [limit for _, limit in run.client.named("complete_many")] == [2, 2, 2]
+    assert run.client.waiting == []
+    nursery.cancel_scope.cancel()
+
+
+async def test_a_waiting_poll_takes_what_comes(
+    nursery: trio.Nursery, autojump_clock: Clock
+) -> None:
+    run = Run(concurrency=2, wait_ms=5_000)
+    nursery.start_soon(run.work, work_a_second)
+    await trio.sleep(12)
+    assert len(run.client.named("claim")) == 3
+    run.client.add(*make_jobs(1))
+    await trio.sleep(2)
+    assert [ids for ids, _ in run.client.named("complete_many")] == [["job-0"]]
+    nursery.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize("error", [Unavailable("no"), OutcomeUnknown("no")])
+async def test_a_broker_that_is_away_is_asked_again(
+    nursery: trio.Nursery, error: QueueError, autojump_clock: Clock
+) -> None:
+    run = Run()
+    run.client.refusals = [error, error]
+    run.client.waiting = make_jobs(1)
+    nursery.start_soon(run.work, work_a_second)
+    await trio.sleep(5)
+    assert len(run.client.named("complete_many")) == 1
+    nursery.cancel_scope.cancel()
+
+
+async def test_a_refusal_for_good_ends_the_worker(autojump_clock: Clock) -> None:
+    run = Run()
+    run.client.refusals = [Forbidden("no")]
+    with pytest.RaisesGroup(Forbidden):
+        await run.work(work_a_second)
+
+
+async def test_a_job_that_comes_again_stops_its_older_attempt(
+    nursery: trio.Nursery, autojump_clock: Clock
+) -> None:
+    run = Run(concurrency=2)
+    stopped: list[int] = []
+
+    async def linger(number: int) -> None:
+        try:
+            await trio.sleep(1 if number == 2 else 100)
+        except trio.Cancelled:
+            stopped.append(number)
+            raise
+
+    run.client.waiting = [make_claimed(1, job_id="same", attempt=1)]
+    nursery.start_soon(run.work, linger)
+    await trio.sleep(0.5)
+    run.client.add(make_claimed(2, job_id="same", attempt=2))
+    await trio.sleep(5)
+    assert stopped == [1]
+    assert [ids for ids, _ in run.client.named("complete_many")] == [["same"]]
+    nursery.cancel_scope.cancel()
+
+
+async def test_a_type_without_a_handler_is_a_dead_letter(
+    nursery: trio.Nursery, autojump_clock: Clock
+) -> None:
+    run = Run()
+    job = make_claimed(job_id="odd")
+    object.__setattr__(job, "_wire", job._wire.__class__(job_id="odd", attempt=1, type="other"))
+    run.client.waiting = [job]
+    nursery.start_soon(run.work, work_a_second)
+    await trio.sleep(1)
+    assert [(job_id, final) for job_id, _, final in run.client.named("fail")] == [("odd", True)]
+    nursery.cancel_scope.cancel()
+
+
+async def test_a_drain_ends_when_everything_is_reported(
+    nursery: trio.Nursery, autojump_clock: Clock
+) -> None:
+    run = Run(concurrency=1, prefetch=2, drain_timeout_s=10)
+    run.client.waiting = make_jobs(5)
+    nursery.start_soon(run.work, work_a_second)
+    await trio.sleep(0.5)
+    run.drain.set()
+    await run.ended.wait()
+    assert trio.current_time() < 2
+    assert run.client.named("complete_many") == [(["job-0"], None)]
+    assert {job_id for job_id, _ in run.client.named("snooze")} == {"job-1", "job-2"}
+    assert len(run.client.waiting) == 2
+
+
+async def test_a_drain_gives_back_what_does_not_end_in_time(
+    nursery: trio.Nursery, autojump_clock: Clock
+) -> None:
+    run = Run(drain_timeout_s=3)
+    run.client.waiting = make_jobs(2)
+
+    async def linger(number: int) -> None:
+        await trio.sleep(100 if number else 1)
+
+    nursery.start_soon(run.work, linger)
+    await trio.sleep(0.5)
+    run.drain.set()
+    await run.ended.wait()
+    assert [ids for ids, _ in run.client.named("complete_many")] == [["job-0"]]
+    assert run.client.named("snooze") == [("job-1", 1_000)]
+
+
+async def test_held_jobs_have_heartbeats_until_they_end(
+    nursery: trio.Nursery, autojump_clock: Clock
+) -> None:
+    run = Run()
+    run.client.waiting = make_jobs(2)
+
+    async def work(number: int) -> None:
+        await trio.sleep(2.5 + number)
+
+    nursery.start_soon(run.work, work)
+    await trio.sleep(10)
+    assert run.client.named("heartbeat_many") == [
+        ["job-0", "job-1"],
+        ["job-0", "job-1"],
+        ["job-1"],
+    ]
+    nursery.cancel_scope.cancel()
