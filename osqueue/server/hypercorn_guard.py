@@ -10,6 +10,7 @@ for each new version.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -44,6 +45,7 @@ DISCARD_MS = 1_000
 
 handle_app: Any = hypercorn_tasks._handle  # pyright: ignore
 """Runs an application to its end, and logs what it raises."""
+DISCONNECTS = ("http.disconnect", "websocket.disconnect")
 AppSend = Callable[[ASGISendEvent | None], Awaitable[None]]
 HeadEvent = Any
 """h11's Request event; h11 is Hypercorn's dependency, not ours."""
@@ -171,29 +173,62 @@ class GuardedTCPServer(TCPServer):
                 await trio.aclose_forcefully(self.stream)
 
 
-class GuardedTaskGroup(TaskGroup):
-    """Runs applications, and lets nobody wait for one that has ended.
+class EventQueue:
+    """What arrives for an application: bounded, but the end of the connection always has room.
 
-    Hypercorn hands its application what arrives through a queue of ten, and blocks while that is
-    full, in the connection's reader as in the application's own last `send`: for ever, once
-    nobody receives any more.
+    Hypercorn's own queue of ten blocks who puts while it is full: the connection's reader and even
+    the application in its last `send`, for ever, once nobody receives any more.
     """
+
+    def __init__(self, events_max: int) -> None:
+        self.events_max = events_max
+        self._events: deque[ASGIReceiveEvent] = deque()
+        self._is_over = False
+        self._changed = trio.Event()
+
+    async def put(self, event: ASGIReceiveEvent) -> None:
+        """Wait for room, and add an event; those for an application that has ended are dropped."""
+        if event["type"] not in DISCONNECTS:
+            while len(self._events) >= self.events_max and not self._is_over:
+                await self._changed.wait()
+        if not self._is_over:
+            self._events.append(event)
+            self._notify()
+
+    async def receive(self) -> ASGIReceiveEvent:
+        """The next event."""
+        await trio.lowlevel.checkpoint()
+        while not self._events:
+            await self._changed.wait()
+        event = self._events.popleft()
+        self._notify()
+        return event
+
+    def end(self) -> None:
+        """Nobody receives any more."""
+        self._is_over = True
+        self._events.clear()
+        self._notify()
+
+    def _notify(self) -> None:
+        self._changed.set()
+        self._changed = trio.Event()
+
+
+class GuardedTaskGroup(TaskGroup):
+    """Runs applications, and lets nobody wait for one that has ended."""
 
     async def spawn_app(
         self, app: AppWrapper, config: Config, scope: HypercornScope, send: AppSend
     ) -> Callable[[ASGIReceiveEvent], Awaitable[None]]:
         """Start an application, and return what puts events before it."""
-        into, out_of = trio.open_memory_channel[ASGIReceiveEvent](config.max_app_queue_size)
+        queue = EventQueue(config.max_app_queue_size)
 
-        async def run_app(scope: Any, receive: Any, *others: Any) -> None:  # noqa: ANN401
-            async with out_of:
-                await app(scope, receive, *others)
-
-        async def put(event: ASGIReceiveEvent) -> None:
+        async def run_app(*arguments: Any) -> None:  # noqa: ANN401
             try:
-                await into.send(event)
-            except trio.BrokenResourceError:
-                await trio.lowlevel.checkpoint()
+                await app(*arguments)
+            finally:
+                queue.end()
 
         assert self._nursery is not None, "entered"
         self._nursery.start_soon(
@@ -201,12 +236,12 @@ class GuardedTaskGroup(TaskGroup):
             run_app,
             config,
             scope,
-            out_of.receive,
+            queue.receive,
             send,
             trio.to_thread.run_sync,
             trio.from_thread.run,
         )
-        return put
+        return queue.put
 
 
 class GuardedProtocol(H11Protocol):
@@ -224,6 +259,15 @@ class GuardedProtocol(H11Protocol):
             self.is_refused = True
             await self._send_error_response(400)
             await self.send(Closed())
+
+    async def _maybe_recycle(self) -> None:
+        """Get ready for the next request, or close.
+
+        Runs within the application's last `send`, and tells it that the client is gone; Quart then
+        cancels itself, which must not leave the connection half-way.
+        """
+        with trio.CancelScope(shield=True):
+            await super()._maybe_recycle()
 
     async def _check_protocol(self, event: HeadEvent) -> None:
         """Refuse HTTP/2; an offer to upgrade to it is ignored, as RFC 9110 allows."""

@@ -41,6 +41,7 @@ __all__ = ["RestFrontEnd"]
 
 Headers = list[tuple[bytes, bytes]]
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+TOO_LARGE = 413
 WHOLE_BODY = 2**63 - 1
 """An HTTP answer has one body, whatever its size; what goes into it was bounded before."""
 
@@ -104,7 +105,7 @@ class RestFrontEnd:
         response = Response(send, self.origins.cors_headers(head), accepted_encoding(head))
         try:
             if is_ours(head):
-                body = await read_body(head, receive, self.body_limits)
+                body = await self._read_body(head, receive)
                 self._check_caller(head)
                 await self._answer(head, body, receive, response)
             else:
@@ -113,10 +114,18 @@ class RestFrontEnd:
         except ClientGone:
             return
         except HttpRefusal as refusal:
-            await discard_body(receive, self.body_limits)
             await response.refuse(refusal)
         except QueueError as error:
             await response.refuse(HttpRefusal(status_of(error), error))
+
+    async def _read_body(self, head: Head, receive: Receive) -> bytes:
+        """Read the body first, whatever becomes of the request: a client reads no answer before."""
+        try:
+            return await read_body(head, receive, self.body_limits)
+        except HttpRefusal as refusal:
+            if refusal.status == TOO_LARGE:
+                await discard_body(receive, self.body_limits)
+            raise
 
     def _check_caller(self, head: Head) -> None:
         self.origins.check_host(head)

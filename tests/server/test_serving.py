@@ -1,0 +1,125 @@
+"""Sockets and the life of a server: bind, run, drain, stop."""
+
+from __future__ import annotations
+
+import random
+import socket
+
+import pytest
+import trio
+
+from osqueue.server.serving import ListenError, Server, explain, hypercorn_config
+from osqueue.settings import Settings
+from tests.server.harness import Served
+
+
+def unbound(served: Served, **settings: object) -> Server:
+    fields = {"broker_port": 0, "storage_backend": "memory", **settings}
+    return Server(served.broker, Settings(**fields), random=random.Random(1))  # type: ignore[arg-type]
+
+
+async def test_port_that_is_taken_is_named(served: Served) -> None:
+    second = unbound(served, broker_port=served.server.port)
+    with pytest.raises(
+        ListenError, match=rf"BROKER_PORT {served.server.port} on 127.0.0.1 is in use"
+    ):
+        second.bind()
+
+
+async def test_address_of_another_machine_is_named(served: Served) -> None:
+    with pytest.raises(ListenError, match=r"BROKER_HOST .* cannot be listened on"):
+        unbound(served, broker_host="192.0.2.1").bind()
+
+
+def test_port_that_is_not_allowed_is_named() -> None:
+    assert "choose one above 1023" in explain(PermissionError(13, "Permission denied"), "h", 80)
+
+
+async def test_name_with_several_addresses_gets_one_port(served: Served) -> None:
+    server = unbound(served, broker_host="localhost")
+    server.bind()
+    assert server.address == f"localhost:{server.port}"
+    stream = await trio.open_tcp_stream("localhost", server.port)
+    await stream.aclose()
+    server.close()
+
+
+async def test_ipv6_address_is_written_in_brackets(served: Served) -> None:
+    server = unbound(served, broker_host="::1")
+    server.bind()
+    assert server.address == f"[::1]:{server.port}"
+    server.close()
+
+
+async def test_ipv6_clients_are_served(served: Served, nursery: trio.Nursery) -> None:
+    server = unbound(served, broker_host="::")
+    server.bind()
+    await nursery.start(server.run)
+    for host in ("::1", "127.0.0.1"):
+        stream = await trio.open_tcp_stream(host, server.port)
+        await stream.send_all(b"GET /healthz HTTP/1.1\r\nHost: [::1]\r\n\r\n")
+        assert (await stream.receive_some()).startswith(b"HTTP/1.1 200")
+        await stream.aclose()
+    server.stop()
+
+
+async def test_connection_of_before_run_is_served_by_it(
+    served: Served, nursery: trio.Nursery
+) -> None:
+    server = unbound(served)
+    server.bind()
+    early = await trio.open_tcp_stream("127.0.0.1", server.port)
+    await early.send_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    assert await nursery.start(server.run) == server.address
+    assert (await early.receive_some()).startswith(b"HTTP/1.1 200")
+    await early.aclose()
+    server.stop()
+
+
+async def test_accepted_connections_die_with_their_peer(served: Served) -> None:
+    [listener] = served.server._sockets
+    assert listener.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 5_000
+    assert listener.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+
+
+async def test_connection_is_kept_alive_for_many_requests(served: Served) -> None:
+    async with await served.connect() as stream:
+        for _ in range(50):
+            await stream.send_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            received = b""
+            while not received.endswith(b'{"status":"ok"}'):
+                received += await stream.receive_some()
+            assert received.startswith(b"HTTP/1.1 200")
+            assert b"server:" not in received
+            assert b"connection: close" not in received
+
+
+async def test_stop_lets_a_reply_under_way_arrive(served: Served) -> None:
+    stream = await served.connect()
+    body = b'{"workerId":"w","waitMs":30000}'
+    await stream.send_all(
+        b"POST /v1/jobs/claim HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n%s"
+        % (len(body), body)
+    )
+    await trio.testing.wait_all_tasks_blocked(0.05)
+    idle = await served.connect()
+    with trio.fail_after(5):
+        served.server.begin_drain("test")
+        await served.broker.drain()
+        served.server.stop()
+        received = b""
+        async for chunk in stream:
+            received += chunk
+        assert received.endswith(b"\r\n\r\n{}")
+        assert await idle.receive_some() == b""
+    await stream.aclose()
+    await idle.aclose()
+
+
+def test_hypercorn_is_bounded_by_our_limits() -> None:
+    config = hypercorn_config(Settings())
+    assert config.websocket_max_message_size == 8_388_608
+    assert config.keep_alive_timeout == 75
+    assert config.include_server_header is False
+    assert config.read_timeout is None
+    assert config.log.access_logger is None
