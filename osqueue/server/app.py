@@ -13,12 +13,12 @@ from quart import Response
 from quart_trio import QuartTrio
 
 from osqueue.core.errors import InvalidRequest, QueueError
-from osqueue.server.asgi import App, Receive, Scope, Send
-from osqueue.server.bodies import BodyLimits
 from osqueue.server.dispatch import Dispatcher
-from osqueue.server.origins import OriginGuard
-from osqueue.server.rest import RestFrontEnd
-from osqueue.server.statuses import HttpRefusal, status_of
+from osqueue.server.http.asgi import App, Receive, Scope, Send
+from osqueue.server.http.bodies import BodyLimits
+from osqueue.server.http.origins import OriginGuard
+from osqueue.server.http.rest import RestFrontEnd
+from osqueue.server.http.statuses import HttpRefusal, status_of
 from osqueue.server.websocket import WebSocketFrontEnd, reject
 from osqueue.server.webui import render_page
 from osqueue.settings import Settings

@@ -5,7 +5,7 @@ may wait gets a ticket of its own, so that nothing else waits with it. Each requ
 fails alone: one that is malformed or out of bounds is answered without the broker, beside the
 others.
 
-Both front ends (`rest.py`, `websocket.py`) call this file, and so does `osqueue.testing`.
+Both front ends (`http/rest.py`, `websocket.py`) call this file, and so does `osqueue.testing`.
 """
 
 from __future__ import annotations

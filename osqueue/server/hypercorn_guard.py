@@ -65,12 +65,6 @@ class StructuredLogger(Logger):
     async def access(self, request: object, response: object, request_time: float) -> None:
         """Requests are counted, not logged: Hypercorn would copy the environment for each."""
 
-    async def error(self, message: str, *args: object, **kwargs: object) -> None:
-        log.error(message % args if args else message)
-
-    async def warning(self, message: str, *args: object, **kwargs: object) -> None:
-        log.warning(message % args if args else message)
-
     async def exception(self, message: str, *args: object, **kwargs: object) -> None:
         """A request's handler has failed; only that request, or WebSocket, ends with it."""
         log.exception(message % args if args else message)
@@ -131,7 +125,7 @@ class GuardedTCPServer(TCPServer):
                     server,
                     self.protocol_send,
                 )
-                await self.idle_task.restart(task_group, self._idle_timeout)  # pyright: ignore[reportUnknownMemberType]
+                await self.idle_task.restart(task_group, self._idle_timeout)  # pyright: ignore
                 await self._read_data()
                 # Hypercorn would leave its timer, and so the connection, for the whole timeout.
                 self.is_read_to_end = True
@@ -331,7 +325,7 @@ class GuardedWebSocket(WSStream):
             # The close with 1009 was sent; Hypercorn would go on collecting the message.
             self.buffer.clear()
             self.discarded_bytes = 0
-            self.task_group.spawn(self._close_soon)  # pyright: ignore[reportUnknownMemberType]
+            self.task_group.spawn(self._close_soon)  # pyright: ignore
 
     async def _close_soon(self) -> None:
         await trio.sleep(DISCARD_MS / 1_000)

@@ -25,10 +25,10 @@ from osqueue.protocol.codec import (
     null_id,
 )
 from osqueue.protocol.error_codes import error_to_wire
-from osqueue.server.asgi import Receive, Scope, Send, read_head
 from osqueue.server.dispatch import Call, Caller, Dispatcher, Reply, Ticket, refuse
-from osqueue.server.origins import OriginGuard
-from osqueue.server.statuses import HttpRefusal, status_of
+from osqueue.server.http.asgi import Receive, Scope, Send, read_head
+from osqueue.server.http.origins import OriginGuard
+from osqueue.server.http.statuses import HttpRefusal, status_of
 
 __all__ = ["CLOSE_RESTARTING", "CLOSE_TOO_BIG", "CLOSE_TOO_SLOW", "WebSocketFrontEnd"]
 

@@ -96,6 +96,6 @@ def render_endpoints() -> str:
         if method.http_path
     ]
     return "\n".join(
-        f"<tr><td>{http_method}</td><td><code>{escape(path)}</code></td><td>{escape(what)}</td></tr>"
-        for http_method, path, what in (*OTHER_PATHS, *rows)
+        f"<tr><td>{verb}</td><td><code>{escape(path)}</code></td><td>{escape(what)}</td></tr>"
+        for verb, path, what in (*OTHER_PATHS, *rows)
     )

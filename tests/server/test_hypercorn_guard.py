@@ -11,7 +11,7 @@ import trio
 from hypercorn.app_wrappers import ASGIWrapper
 from hypercorn.trio.worker_context import WorkerContext
 
-from osqueue.server.asgi import Receive, Scope, Send
+from osqueue.server.http.asgi import Receive, Scope, Send
 from osqueue.server.hypercorn_guard import serve_connection
 from osqueue.server.serving import hypercorn_config
 from osqueue.settings import Settings

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import socket
+from typing import Any
 
 import pytest
 import trio
@@ -15,7 +16,8 @@ from tests.server.harness import Served
 
 def unbound(served: Served, **settings: object) -> Server:
     fields = {"broker_port": 0, "storage_backend": "memory", **settings}
-    return Server(served.broker, Settings(**fields), random=random.Random(1))  # type: ignore[arg-type]
+    changed: Any = Settings(**fields)  # type: ignore[arg-type]
+    return Server(served.broker, changed, random=random.Random(1))
 
 
 async def test_port_that_is_taken_is_named(served: Served) -> None:

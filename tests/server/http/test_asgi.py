@@ -3,7 +3,7 @@
 import pytest
 
 from osqueue.protocol.codec import Encoding
-from osqueue.server.asgi import Head, accepted_encoding, body_encoding, read_head
+from osqueue.server.http.asgi import Head, accepted_encoding, body_encoding, read_head
 
 JSON, MSGPACK = Encoding.JSON, Encoding.MSGPACK
 

@@ -14,7 +14,9 @@ from osqueue.protocol.codec import Encoding, Frame, decode_frame, encode_message
 from osqueue.protocol.error_codes import error_from_wire, error_to_wire
 from osqueue.protocol.messages import WireErrorReply, WireRequest
 from osqueue.protocol.results import EmptyResult, HeartbeatResult
-from osqueue.server.asgi import (
+from osqueue.server.bounds import check_name
+from osqueue.server.dispatch import Caller, Dispatcher, Reply, Ticket
+from osqueue.server.http.asgi import (
     App,
     Head,
     Receive,
@@ -24,18 +26,16 @@ from osqueue.server.asgi import (
     body_encoding,
     read_head,
 )
-from osqueue.server.bodies import (
+from osqueue.server.http.bodies import (
     BodyLimits,
     ClientGone,
     discard_body,
     read_body,
     wait_until_gone,
 )
-from osqueue.server.bounds import check_name
-from osqueue.server.dispatch import Caller, Dispatcher, Reply, Ticket
-from osqueue.server.origins import OriginGuard
-from osqueue.server.routes import Target, find_target, is_ours, make_params
-from osqueue.server.statuses import HttpRefusal, retry_after_s, status_of
+from osqueue.server.http.origins import OriginGuard
+from osqueue.server.http.routes import Target, find_target, is_ours, make_params
+from osqueue.server.http.statuses import HttpRefusal, retry_after_s, status_of
 
 __all__ = ["RestFrontEnd"]
 

@@ -7,7 +7,7 @@ import pytest
 import trio
 
 from osqueue.core.limits import Limits
-from osqueue.server.bodies import BodyLimits
+from osqueue.server.http.bodies import BodyLimits
 from osqueue.settings import Settings
 from tests.server.harness import Served
 

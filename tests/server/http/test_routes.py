@@ -6,9 +6,9 @@ import pytest
 from osqueue.core.errors import InvalidRequest
 from osqueue.protocol.codec import Encoding
 from osqueue.protocol.messages import METHODS
-from osqueue.server.asgi import Head
-from osqueue.server.routes import Target, find_target, is_ours, make_params
-from osqueue.server.statuses import HttpRefusal
+from osqueue.server.http.asgi import Head
+from osqueue.server.http.routes import Target, find_target, is_ours, make_params
+from osqueue.server.http.statuses import HttpRefusal
 
 
 def head(method: str, path: str, query: bytes = b"", **headers: str) -> Head:

@@ -13,7 +13,7 @@ import ipaddress
 from urllib.parse import urlsplit
 
 from osqueue.core.errors import Forbidden
-from osqueue.server.asgi import Head
+from osqueue.server.http.asgi import Head
 from osqueue.settings import Settings
 
 __all__ = ["OriginGuard"]

@@ -3,7 +3,7 @@
 import pytest
 
 from osqueue.core.errors import ERROR_CLASSES, InvalidRequest, QueueFull, Unavailable
-from osqueue.server.statuses import STATUSES, HttpRefusal, retry_after_s, status_of
+from osqueue.server.http.statuses import STATUSES, HttpRefusal, retry_after_s, status_of
 
 
 def test_every_error_has_a_status() -> None:

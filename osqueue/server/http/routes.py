@@ -13,8 +13,8 @@ from osqueue.core.errors import InvalidRequest
 from osqueue.protocol.codec import Encoding, encode_message
 from osqueue.protocol.messages import METHODS
 from osqueue.protocol.params import ABSENT
-from osqueue.server.asgi import Head, body_encoding
-from osqueue.server.statuses import HttpRefusal
+from osqueue.server.http.asgi import Head, body_encoding
+from osqueue.server.http.statuses import HttpRefusal
 
 __all__ = ["Target", "find_target", "is_ours", "make_params"]
 

@@ -3,8 +3,8 @@
 import pytest
 
 from osqueue.core.errors import Forbidden
-from osqueue.server.asgi import Head
-from osqueue.server.origins import OriginGuard
+from osqueue.server.http.asgi import Head
+from osqueue.server.http.origins import OriginGuard
 from osqueue.settings import Settings
 
 SETTINGS = Settings(

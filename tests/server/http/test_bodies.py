@@ -9,15 +9,15 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from osqueue.server.asgi import Head
-from osqueue.server.bodies import (
+from osqueue.server.http.asgi import Head
+from osqueue.server.http.bodies import (
     BodyLimits,
     ClientGone,
     discard_body,
     read_body,
     wait_until_gone,
 )
-from osqueue.server.statuses import HttpRefusal
+from osqueue.server.http.statuses import HttpRefusal
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 LIMITS = BodyLimits(bytes_max=100, deadline_ms=1_000)

@@ -10,8 +10,8 @@ import msgspec
 import trio
 
 from osqueue.core.errors import InvalidRequest
-from osqueue.server.asgi import Head, Receive
-from osqueue.server.statuses import HttpRefusal
+from osqueue.server.http.asgi import Head, Receive
+from osqueue.server.http.statuses import HttpRefusal
 
 __all__ = ["BODY_DEADLINE_MS", "ClientGone", "discard_body", "read_body", "wait_until_gone"]
 
