@@ -1,11 +1,12 @@
 """What does one submit cost the server between the bytes of its frame and the bytes of its reply?
 
-The broker behind it answers at once, so that only decoding, admission, ids and encoding are counted:
+The broker behind it answers at once, so that only decoding, admission, ids and encoding count:
 CPU microseconds for each submit, best of many frames. The target is below ten.
 """
 
 from __future__ import annotations
 
+import itertools
 import random
 import time
 from collections.abc import Sequence
@@ -87,7 +88,7 @@ async def measure(encoding: Encoding, *, is_sequenced: bool) -> list[float]:
             replies, is_array=True, encoding=encoding, bytes_max=settings.limits.frame_bytes_max
         )
         times.append(time.process_time_ns())
-        steps = [after - before for before, after in zip(times, times[1:], strict=False)]
+        steps = [after - before for before, after in itertools.pairwise(times)]
         best = min(best, [step / FRAME_REQUESTS / 1_000 for step in steps], key=sum)
     return best
 
