@@ -17,7 +17,7 @@ endif
 STAMP := $(VENV)/installed-$(PYTHON_VERSION)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lint format types bench check clean
+.PHONY: help setup run test sim lint format types bench check clean
 
 help: ## list what there is to do
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/\1|\2/' | \
@@ -33,6 +33,9 @@ run: $(STAMP) ## start a broker on the file store at 127.0.0.1:8080 (BROKER_PORT
 
 test: $(STAMP) ## run all tests
 	@$(BIN)/python -m pytest $(ARGS)
+
+sim: $(STAMP) ## simulate failures with fresh seeds for SECONDS (60), or replay one SEED
+	@$(BIN)/python -m tests.simulation.run $(if $(SEED),--seed $(SEED),--seconds $(or $(SECONDS),60)) $(ARGS)
 
 lint: $(STAMP) ## check style and formatting
 	@$(BIN)/ruff check .

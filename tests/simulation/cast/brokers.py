@@ -1,0 +1,431 @@
+"""A broker without Trio: the machines of the core, driven as `osqueue/broker` drives them.
+
+It asks for the next effect, performs it against the simulated store, and reports what happened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from osqueue.core.document import HEAD_BYTES_MAX
+from osqueue.core.errors import NotLeader, QueueError, Unavailable
+from osqueue.core.group_commit import Effect, GroupCommit
+from osqueue.core.ids import make_broker_name
+from osqueue.core.leadership import BrokerIdentity, Elected, ElectionEffect, Leadership
+from osqueue.core.mutations import ClaimJobs, HeartbeatJobs, Mutation, RepeatKey, Request
+from osqueue.core.writes.effects import (
+    LoadDocument,
+    ProbeLeader,
+    Settle,
+    StepDown,
+    WaitUntil,
+    WriteDocument,
+)
+from osqueue.core.writes.terms import CommitIds
+from osqueue.core.writes.tickets import Ticket
+from osqueue.core.writes.write_pace import WritePace
+from tests.simulation.cast.processes import Machine, Process
+from tests.simulation.network import SILENCE_MS, Answer, Connection, Frame, FrameCall
+from tests.simulation.records import CallRecord
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+__all__ = ["BrokerProcess", "SimulatedTicket", "Site"]
+
+
+class SimulatedTicket(Ticket):
+    """A ticket that knows where its answers go."""
+
+    __slots__ = ("arrived_ms", "calls", "connection", "frame")
+
+    def __init__(
+        self,
+        requests: Sequence[Request],
+        calls: list[FrameCall],
+        arrived_ms: int,
+        *,
+        frame: Frame | None = None,
+        connection: Connection | None = None,
+    ) -> None:
+        super().__init__(requests)
+        self.calls = calls
+        self.arrived_ms = arrived_ms
+        """Real time."""
+        self.frame = frame
+        self.connection = connection
+        """None: a probe."""
+
+
+class Site:
+    """A machine with an address, on which one broker process at a time runs."""
+
+    def __init__(self, world: World, address: str, machine: Machine, name: str) -> None:
+        self.world = world
+        self.address = address
+        self.machine = machine
+        self.name = name
+        self.boots = 0
+        self.process: BrokerProcess | None = None
+
+    def __repr__(self) -> str:
+        return f"site {self.name}"
+
+    @property
+    def host(self) -> str:
+        """What tells machines apart: it changes with a reboot."""
+        return f"{self.name}-boot{self.boots}"
+
+    def start(self) -> None:
+        """A new process, under a new name, at the same address."""
+        if self.process is None:
+            self.world.network.silent_addresses.discard(self.address)
+            self.process = BrokerProcess(self.world, self)
+            self.process.pump()
+
+    def ended(self, process: BrokerProcess, *, is_silent: bool) -> None:
+        """The process is gone; somebody starts another one soon."""
+        assert self.process is process
+        self.process = None
+        if is_silent:
+            # The machine is down: when it comes back it has booted anew.
+            self.boots += 1
+            self.world.network.silent_addresses.add(self.address)
+        random = self.world.random
+        delay_ms = random.choice([30, 1_000, 4_000, 12_000])
+        self.world.after(delay_ms, None, self.start)
+
+    def mend(self) -> None:
+        """Run, and with the right time."""
+        self.machine.wall_offset_ms = max(self.machine.wall_offset_ms, 0)
+        if self.process is None:
+            self.start()
+        else:
+            self.process.go_on()
+
+
+class BrokerProcess(Process):
+    """One process of a broker, from its start to its end."""
+
+    def __init__(self, world: World, site: Site) -> None:
+        super().__init__(world, site.machine)
+        plan = world.plan
+        self.site = site
+        self.name = make_broker_name(self.random.getrandbits(64))
+        self.label = f"{site.name}:{self.name[:4]}"
+        self.is_draining = False
+        self.term: GroupCommit | None = None
+        self.connections: dict[Connection, None] = {}
+        self._act: object | None = None
+        self._wake: object | None = None
+        self._is_pumping = False
+        self._spins = 0
+        self._pace = WritePace(
+            heartbeat_interval_ms=plan.heartbeat_ms, broker_timeout_ms=plan.timeout_ms
+        )
+        self._commit_ids = CommitIds(self.name)
+        self._leadership = Leadership(
+            BrokerIdentity(name=self.name, address=site.address, host=site.host),
+            rules=plan.rules,
+            pace=self._pace,
+            commit_ids=self._commit_ids,
+            random=self.random,
+        )
+        world.network.listeners[site.address] = self
+        world.note(f"{self} starts")
+
+    def __repr__(self) -> str:
+        return f"broker {self.label}"
+
+    # What happens to it.
+
+    def crash(self, *, is_silent: bool) -> None:
+        """Gone at once; `is_silent`: with its machine, so that its peers are not told."""
+        self.world.note(f"{self} crashes{' with its machine' if is_silent else ''}")
+        self._end(is_silent=is_silent)
+
+    def pause(self, duration_ms: int) -> None:
+        """Stand still; clients that wait for too long give their connections up."""
+        super().pause(duration_ms)
+        if duration_ms > SILENCE_MS:
+            for connection in self.connections:
+                self.world.after(SILENCE_MS, None, connection.fall_silent)
+
+    def drain(self) -> None:
+        """Stop in good order, as `Broker.drain` does."""
+        self.world.note(f"{self} drains")
+        self.is_draining = True
+        if self.term is not None:
+            self.term.drain()
+            self.pump()
+        else:
+            self._end(is_silent=False)
+
+    def _end(self, *, is_silent: bool) -> None:
+        if self.is_gone:
+            return
+        self.is_gone = True
+        del self.world.network.listeners[self.site.address]
+        for connection in list(self.connections):
+            connection.broker_is_open = False
+            connection.drop(is_silent=is_silent)
+        self.site.ended(self, is_silent=is_silent)
+
+    def connection_ended(self, connection: Connection) -> None:
+        """Nobody reads the replies any more."""
+        self.connections.pop(connection, None)
+        for ticket in list(connection.tickets):
+            assert isinstance(ticket, SimulatedTicket)
+            if self.term is not None:
+                self.world.observer.abandoned(ticket)
+                self.term.abandon(ticket)
+
+    # Requests.
+
+    def receive(self, connection: Connection, frame: Frame) -> None:
+        """A frame has arrived: one ticket for all calls but those that wait, as in dispatch."""
+        prompt: list[FrameCall] = []
+        requests: list[Request] = []
+        waiting: list[tuple[FrameCall, Request]] = []
+        for call in frame.calls:
+            request = self._request(call, frame)
+            if isinstance(request, ClaimJobs) and request.wait_until_ms:
+                waiting.append((call, request))
+            else:
+                prompt.append(call)
+                requests.append(request)
+        now = self.world.now
+        if prompt:
+            ticket = SimulatedTicket(requests, prompt, now, frame=frame, connection=connection)
+            self._submit(ticket)
+        for call, request in waiting:
+            ticket = SimulatedTicket([request], [call], now, frame=frame, connection=connection)
+            self._submit(ticket)
+        self.pump()
+
+    def receive_probe(self, record: CallRecord) -> None:
+        """A standby asks who is here: only a leader answers."""
+        self._submit(
+            SimulatedTicket([record.request], [FrameCall(0, record, None)], self.world.now)
+        )
+        self.pump()
+
+    def _request(self, call: FrameCall, frame: Frame) -> Request:
+        request = call.record.request
+        if isinstance(request, HeartbeatJobs):
+            return msgspec.structs.replace(request, arrived_ms=self.steady_ms())
+        if isinstance(request, ClaimJobs):
+            wait_ms = call.record.wait_ms
+            until_ms = self.steady_ms() + wait_ms if wait_ms else 0
+            return msgspec.structs.replace(request, wait_until_ms=until_ms)
+        if call.sequence is not None and isinstance(request, Mutation):
+            repeat = RepeatKey(frame.client_id, call.sequence, frame.floor)
+            return msgspec.structs.replace(request, repeat=repeat)
+        return request
+
+    def _submit(self, ticket: SimulatedTicket) -> None:
+        """As `Broker.submit`."""
+        refusal = self._refusal()
+        if refusal is not None:
+            ticket.outcomes = [refusal] * len(ticket.requests)
+            self._send(ticket)
+            return
+        assert self.term is not None
+        self.world.observer.arrived(self, ticket)
+        if ticket.connection is not None:
+            ticket.connection.tickets[ticket] = None
+        self.term.enqueue(ticket)
+
+    def _refusal(self) -> QueueError | None:
+        if self.term is not None:
+            return self.term.ending
+        if self.is_draining:
+            return Unavailable("this broker is stopping: nothing was applied")
+        refusal = self._leadership.not_leader()
+        assert refusal.broker_address != self.site.address, "it names itself"
+        return refusal
+
+    def _send(self, ticket: SimulatedTicket) -> None:
+        answers: list[Answer] = []
+        for call, outcome in zip(ticket.calls, ticket.outcomes, strict=True):
+            assert outcome is not None, "a settled ticket has every outcome"
+            answers.append(Answer(call, outcome))
+        self.world.observer.replied(self, ticket, answers)
+        connection = ticket.connection
+        if connection is None:
+            on_told = ticket.calls[0].record.on_told
+            assert on_told is not None
+            on_told(answers[0].outcome)
+            return
+        connection.tickets.pop(ticket, None)
+        if connection.broker_is_open:
+            assert ticket.frame is not None
+            connection.reply(ticket.frame, answers)
+
+    # The loop of the shells.
+
+    def pump(self) -> None:
+        """Ask and act until there is something to wait for."""
+        if self._is_pumping or self._act is not None:
+            return
+        self._is_pumping = True
+        while not self.is_gone and self._act is None and self._step():
+            pass
+        self._is_pumping = False
+
+    def _step(self) -> bool:
+        """One effect. Returns whether to go on at once."""
+        machine = self.term or self._leadership
+        effect = machine.next_effect(self.now_ms(), self.steady_ms())
+        world = self.world
+        world.coverage.transitions[type(effect).__name__] += 1
+        if world.strikes("crash at a step"):
+            # Before the act, or right after it: it is under way then, and its answer is not heard.
+            if world.random.random() < 0.5:
+                self._perform(effect)
+            self.crash(is_silent=world.random.random() < 0.4)
+            return False
+        return self._perform(effect)
+
+    def _perform(self, effect: Effect | ElectionEffect) -> bool:
+        self._spins = self._spins + 1 if isinstance(effect, WaitUntil) else 0
+        match effect:
+            case Settle():
+                for ticket in effect.tickets:
+                    assert isinstance(ticket, SimulatedTicket)
+                    self._send(ticket)
+                return True
+            case WriteDocument():
+                self._write(effect)
+            case LoadDocument():
+                self._load(effect)
+            case ProbeLeader():
+                self._act = act = object()
+                self.world.network.probe(
+                    self, effect.address, lambda kind, name: self._probed(act, kind, name)
+                )
+            case WaitUntil():
+                self._wait(effect.steady_ms)
+            case Elected():
+                self._lead(effect)
+                return True
+            case StepDown():
+                self._step_down(effect)
+                return True
+        return False
+
+    def _write(self, effect: WriteDocument) -> None:
+        self._act = act = object()
+
+        def done(kind: str, version: str | None = None) -> None:
+            if self._act is act:
+                self._act = None
+                self._written(kind, version)
+                self.pump()
+
+        def timed_out() -> None:
+            if self._act is act:
+                self._act = None
+                machine = self.term or self._leadership
+                machine.write_outcome_unknown(timed_out_ms=effect.timeout_ms)
+                self.world.coverage.transitions["write timed out"] += 1
+                self.pump()
+
+        self.world.store.put(self, effect.chunks, effect.base_version, site=self.site, done=done)
+        self.world.after(effect.timeout_ms, self, timed_out)
+
+    def _written(self, kind: str, version: str | None) -> None:
+        machine = self.term or self._leadership
+        self.world.coverage.transitions[f"write {kind}"] += 1
+        if kind == "succeeded":
+            assert version is not None
+            machine.write_succeeded(version, self.steady_ms())
+        elif kind == "not applied":
+            machine.write_not_applied(self.steady_ms())
+        elif kind == "conflicted":
+            machine.write_conflicted()
+        else:
+            machine.write_outcome_unknown()
+
+    def _load(self, effect: LoadDocument) -> None:
+        self._act = act = object()
+
+        def done(kind: str, body: bytes = b"", version: str = "") -> None:
+            if self._act is not act:
+                return
+            self._act = None
+            machine = self.term or self._leadership
+            self.world.coverage.transitions[f"read {kind}"] += 1
+            if kind == "loaded":
+                machine.document_loaded(body, version, self.steady_ms())
+            elif kind == "unchanged":
+                machine.document_unchanged(self.steady_ms())
+            elif kind == "missing":
+                machine.document_missing(self.steady_ms())
+            else:
+                machine.load_failed(self.steady_ms())
+            self.pump()
+
+        self.world.store.read(
+            self,
+            site=self.site,
+            if_changed_from=effect.if_changed_from,
+            head_bytes=HEAD_BYTES_MAX if effect.head_only else None,
+            done=done,
+        )
+        self.world.after(self.world.plan.timeout_ms // 2, self, done, "failed")
+
+    def _probed(self, act: object, kind: str, name: str) -> None:
+        if self._act is not act:
+            return
+        self._act = None
+        if kind == "answered" and not name:
+            kind = "answered by no leader"
+        self.world.coverage.transitions[f"probe {kind}"] += 1
+        if kind == "refused":
+            self._leadership.leader_refused(self.steady_ms())
+        elif kind == "answered":
+            self._leadership.leader_answered(name)
+        else:
+            self._leadership.leader_silent()
+        self.pump()
+
+    def _wait(self, steady_ms: int | None) -> None:
+        self._wake = wake = object()
+        if steady_ms is None:
+            return
+        at = self.machine.time_of(steady_ms)
+        self.world.observer.waits(self, at, spins=self._spins)
+
+        def awake() -> None:
+            if self._wake is wake:
+                self.pump()
+
+        self.world.at(max(at, self.world.now + 1), self, awake)
+
+    def _lead(self, effect: Elected) -> None:
+        self.world.note(f"{self} leads epoch {effect.term.header.epoch}: {effect.reason}")
+        self.world.observer.elected(self, effect)
+        self.term = GroupCommit(
+            effect.term,
+            rules=self.world.plan.rules,
+            pace=self._pace,
+            commit_ids=self._commit_ids,
+            random=self.random,
+            steady_ms=self.steady_ms(),
+            interval_ms=self.world.plan.interval_ms,
+        )
+        if self.is_draining:
+            self.term.drain()
+
+    def _step_down(self, effect: StepDown) -> None:
+        self.world.note(f"{self} steps down: {effect.reason}")
+        assert effect.error is None or isinstance(effect.error, NotLeader | Unavailable)
+        self.world.coverage.transitions[f"step down: {effect.reason}"] += 1
+        self.term = None
+        self._leadership.term_ended(self.steady_ms())
+        if self.is_draining:
+            self._end(is_silent=False)

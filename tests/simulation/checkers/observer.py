@@ -1,0 +1,165 @@
+"""All checkers behind one face. They see what is sent to the store, what is stored, and what goes
+to and fro on the wire; never the memory of a broker or of a client.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from osqueue.core.leadership import Elected
+from osqueue.core.mutations import HeartbeatJobs
+from osqueue.core.outcomes import JobsClaimed, JobsCompleted, Outcome
+from osqueue.core.writes import pending_write
+from tests.simulation.checkers.answers import AnswerChecker
+from tests.simulation.checkers.ending import check_ending
+from tests.simulation.checkers.ledger import Ledger
+from tests.simulation.checkers.views import Violation
+from tests.simulation.records import CallRecord
+
+if TYPE_CHECKING:
+    from tests.simulation.cast.brokers import BrokerProcess, SimulatedTicket
+    from tests.simulation.cast.processes import Process
+    from tests.simulation.network import Answer
+    from tests.simulation.world import World
+
+__all__ = ["Observer"]
+
+_SPINS_MAX = 200
+
+
+class Observer:
+    """Feeds the checkers."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.ledger = Ledger(world)
+        self.records: list[CallRecord] = []
+        self._answers = AnswerChecker(world, self.ledger)
+        self._answered = 0
+
+    # What callers do.
+
+    def issued(self, record: CallRecord) -> None:
+        """A caller asks."""
+        self.records.append(record)
+        record.number = len(self.records)
+        self.ledger.issued(record)
+        if self.world.log is not None:
+            self.world.note(f"{record} asked: {record.request}")
+
+    def given_up(self, record: CallRecord) -> None:
+        """A caller waits no more: nobody knows what became of it."""
+        if record.told_ms is None:
+            record.told_ms = self.world.now
+
+    def told(self, record: CallRecord, outcome: Outcome) -> None:
+        """A caller is told what became of its call."""
+        if self.world.log is not None:
+            self.world.note(f"{record} told: {outcome!r}")
+        record.told_ms = self.world.now
+        record.outcome = outcome
+        claimed = outcome.claimed if isinstance(outcome, JobsCompleted) else outcome
+        if isinstance(claimed, JobsClaimed):
+            claim = getattr(record.request, "claim", record.request)
+            for job in claimed.jobs:
+                self.ledger.claim_told((job.job_id, job.attempt), claim.worker_id, claim.claim_id)
+
+    # What brokers do.
+
+    def arrived(self, broker: BrokerProcess, ticket: SimulatedTicket) -> None:
+        """A leader takes a ticket in."""
+        if broker.is_draining:
+            return
+        for request in ticket.requests:
+            if isinstance(request, HeartbeatJobs):
+                self.ledger.beat_arrived(request, broker.name)
+
+    def abandoned(self, ticket: SimulatedTicket) -> None:
+        """Nobody waits for a ticket any more."""
+        if self.world.log is not None:
+            self.world.note(f"abandoned at the broker: {[call.record for call in ticket.calls]}")
+
+    def replied(
+        self, broker: BrokerProcess, ticket: SimulatedTicket, answers: list[Answer]
+    ) -> None:
+        """Answers leave a broker."""
+        transitions = self.world.coverage.transitions
+        for call, outcome in answers:
+            transitions[f"answer {type(outcome).__name__}"] += 1
+            if self.world.log is not None:
+                self.world.note(f"{broker} answers {call.record}: {outcome!r}")
+            if not ticket.is_abandoned:
+                self._answers.check(call.record, outcome, ticket.arrived_ms)
+
+    def elected(self, broker: BrokerProcess, elected: Elected) -> None:
+        """A broker begins to lead."""
+        words = " ".join(word for word in elected.reason.split() if not _is_particular(word))
+        self.world.coverage.transitions[f"elected: {words}"] += 1
+
+    def waits(self, broker: BrokerProcess, until_ms: int, *, spins: int) -> None:
+        """A broker has nothing to do until then."""
+        if spins > _SPINS_MAX and until_ms <= self.world.now + 1:
+            raise Violation("no spinning", f"{broker} asks again and again without doing anything")
+
+    # What happens in the store.
+
+    def put_sent(self, process: Process, body: bytes) -> None:
+        """An attempt to write begins."""
+        name: Any = getattr(process, "name", "")
+        self.ledger.put_sent(name, body)
+
+    def landed(self, body: bytes, version: str) -> None:
+        """The object has changed."""
+        self.ledger.landed(body)
+        if self.world.log is not None:
+            newest = self.ledger.versions[-1]
+            jobs = [
+                (job.id, job.status, job.attempts, job.worker_id) for job in newest.jobs.values()
+            ]
+            self.world.note(f"stored {newest.commit_id} as {version}: {jobs}")
+
+    # The end.
+
+    def is_settled(self) -> bool:
+        """Whether no job is left to do."""
+        operator = self.world.operator
+        return (
+            operator is not None
+            and operator.is_done
+            and all(job.status in ("completed", "dead") for job in self.ledger.jobs.values())
+        )
+
+    def is_silent(self) -> bool:
+        """Whether every call has been answered."""
+        while self._answered < len(self.records):
+            if self.records[self._answered].told_ms is None:
+                return False
+            self._answered += 1
+        return True
+
+    def check_at_end(self) -> None:
+        """Everything has settled, and nobody was told what is not so."""
+        check_ending(self.world)
+
+    @contextmanager
+    def watching(self) -> Generator[None]:
+        """Count the verdicts on lost writes; name the checker and the seed where one fails."""
+        judge = pending_write.judge
+        transitions = self.world.coverage.transitions
+
+        def counting(*arguments: Any) -> pending_write.Verdict:
+            verdict = judge(*arguments)
+            transitions[f"verdict: {verdict.value}"] += 1
+            return verdict
+
+        pending_write.judge = counting
+        try:
+            yield
+        finally:
+            pending_write.judge = judge
+
+
+def _is_particular(word: str) -> bool:
+    return any(character.isdigit() for character in word)

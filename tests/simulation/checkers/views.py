@@ -1,0 +1,114 @@
+"""What checkers see of a stored document: read on their own, not with the code that is checked."""
+
+from __future__ import annotations
+
+import msgspec
+
+__all__ = ["ErrorView", "JobView", "StoredVersion", "TakeoverView", "Violation", "view_document"]
+
+
+class Violation(AssertionError):
+    """A checker has found something that must never happen."""
+
+    def __init__(self, checker: str, what: str) -> None:
+        super().__init__(f"{checker}: {what}")
+        self.checker = checker
+
+
+class ErrorView(msgspec.Struct, frozen=True, gc=False, rename="camel"):
+    """One error of a job."""
+
+    type: str
+    message: str
+    attempt: int = 0
+
+
+class JobView(msgspec.Struct, frozen=True, gc=False, rename="camel"):
+    """One job, without what heartbeats change."""
+
+    id: str
+    status: str
+    type: str
+    attempts: int
+    max_attempts: int
+    order: int
+    priority: int = 0
+    run_at: int = 0
+    unique_key: str = ""
+    result_ttl_ms: int = 0
+    worker_id: str = ""
+    claim_id: str = ""
+    lease_ms: int = 0
+    cancel_requested: bool = False
+    errors: tuple[ErrorView, ...] = ()
+    ended_at: int = 0
+
+    @property
+    def is_held(self) -> bool:
+        return self.status == "in_progress"
+
+    def is_held_as(self, worker_id: str, attempt: int | None) -> bool:
+        return self.is_held and self.worker_id == worker_id and self.attempts == attempt
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """The smallest is delivered first."""
+        return -self.priority, self.order
+
+
+class TakeoverView(msgspec.Struct, frozen=True, gc=False, rename="camel"):
+    """One entry of the lineage."""
+
+    epoch: int
+    broker_name: str
+    taken_from: str
+
+
+class _DocumentView(msgspec.Struct, rename="camel"):
+    epoch: int
+    commit_id: str
+    broker: str | None
+    broker_heartbeat: int
+    broker_timeout_ms: int
+    lineage: list[TakeoverView]
+    completed_total: int
+    next_order: int
+    leadership_ms: int
+    paused: bool
+    paused_types: list[str]
+    jobs: list[JobView]
+
+
+class StoredVersion:
+    """One version of the document, and when it was the newest."""
+
+    __slots__ = (
+        "body_hash",
+        "commit_id",
+        "document",
+        "formed_ms",
+        "index",
+        "is_edit",
+        "jobs",
+        "landed_ms",
+        "writer",
+    )
+
+    def __init__(self, document: _DocumentView, *, index: int, landed_ms: int) -> None:
+        self.document = document
+        self.index = index
+        self.landed_ms = landed_ms
+        self.commit_id = document.commit_id
+        self.jobs = {job.id: job for job in document.jobs}
+        self.formed_ms = landed_ms
+        """When its bytes were first sent."""
+        self.writer = ""
+        self.is_edit = False
+
+
+_decode = msgspec.json.Decoder(_DocumentView).decode
+
+
+def view_document(body: bytes, *, index: int, landed_ms: int) -> StoredVersion:
+    """Read a stored document."""
+    return StoredVersion(_decode(body), index=index, landed_ms=landed_ms)

@@ -1,0 +1,189 @@
+"""A store with one object and every fault that a bucket has shown; it keeps all versions.
+
+It keeps the contract of `storage_adapters/contract.py`: an attempt that is told to be refused by
+its condition, or not applied, never lands; a read that starts after a write has ended sees it.
+Everything else may happen: late, twice, without an answer.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from tests.simulation.cast.brokers import Site
+from tests.simulation.cast.processes import Process
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+__all__ = ["FaultyStore"]
+
+Done = Callable[..., None]
+
+_WRITE_FAULTS = (
+    "write refused before",
+    "write applied, reply lost",
+    "write lands late",
+    "write never lands",
+    "write throttled",
+    "write sent twice below",
+    "write slow",
+)
+
+
+class FaultyStore:
+    """The one object, and the road to it."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.body: bytes | None = None
+        self.version: str | None = None
+        self._puts = 0
+        self._outages: dict[Site | None, tuple[int, str]] = {}
+        """Until when, and how, the store is out of reach: for one site, or for all."""
+
+    # Writes. `done` is told `succeeded` with a version, `not applied`, `conflicted`, or `unknown`.
+
+    def put(
+        self,
+        process: Process,
+        chunks: Sequence[bytes],
+        base_version: str | None,
+        *,
+        site: Site,
+        done: Done,
+    ) -> None:
+        """One attempt, as the shell of a broker makes it."""
+        world = self.world
+        body = b"".join(chunks)
+        world.observer.put_sent(process, body)
+        outage = self._outage(site)
+        fault = outage or next((name for name in _WRITE_FAULTS if world.strikes(name)), "")
+        travel = self._latency()
+        answer = (process, done, self._latency())
+        match fault:
+            case "write refused before":
+                world.after(travel, process, done, "not applied")
+            case "write throttled":
+                kind = world.random.choice(["unknown", "not applied"])
+                world.after(travel, process, done, kind)
+            case "write never lands":
+                self._answer_unknown(process, done)
+            case "write applied, reply lost":
+                world.after(travel, None, self._land, body, base_version, None)
+                self._answer_unknown(process, done)
+            case "write lands late":
+                late_ms = world.plan.timeout_ms * world.random.choice([0.1, 0.5, 1.5, 2.5])
+                world.after(late_ms, None, self._land, body, base_version, None)
+                self._answer_unknown(process, done)
+            case "write sent twice below":
+                # A client library that repeats silently: the answer is that of the second one.
+                world.after(travel, None, self._land, body, base_version, None)
+                world.after(2 * travel, None, self._land, body, base_version, answer)
+            case "write slow":
+                slow_ms = world.plan.timeout_ms * world.random.choice([0.2, 0.4, 0.8, 1.2])
+                world.after(slow_ms, None, self._land, body, base_version, answer)
+            case _:
+                world.after(travel, None, self._land, body, base_version, answer)
+        if not outage and world.strikes("write replayed later"):
+            replay_ms = world.random.choice([100, 1_000, 2 * world.plan.timeout_ms])
+            world.after(travel + replay_ms, None, self._land, body, base_version, None)
+
+    def _answer_unknown(self, process: Process, done: Done) -> None:
+        """An error that says nothing, or silence until the writer gives up waiting."""
+        if self.world.random.random() < 0.5:
+            self.world.after(self._latency(), process, done, "unknown")
+
+    def _land(
+        self,
+        body: bytes,
+        base_version: str | None,
+        answer: tuple[Process, Done, int] | None,
+    ) -> None:
+        """The request reaches the object: compared and applied in one step."""
+        is_applied = base_version == self.version
+        if is_applied:
+            self._apply(body)
+        if answer is not None:
+            process, done, travel = answer
+            result: tuple[Any, ...] = ("succeeded", self.version) if is_applied else ("conflicted",)
+            self.world.after(travel, process, done, *result)
+
+    def _apply(self, body: bytes) -> None:
+        self._puts += 1
+        if self.world.plan.versions_name_bytes:
+            self.version = hashlib.blake2b(body, digest_size=8).hexdigest()
+        else:
+            self.version = f"v{self._puts}"
+        self.body = body
+        self.world.observer.landed(body, self.version)
+
+    def edit(self) -> bool:
+        """Somebody writes the document by hand, without changing what it says."""
+        if self.body is None:
+            return False
+        self._apply(self.body + b" ")
+        return True
+
+    # Reads. `done` is told `loaded` with body and version, `unchanged`, `missing`, or `failed`.
+
+    def read(
+        self,
+        process: Process,
+        *,
+        site: Site,
+        if_changed_from: str | None,
+        head_bytes: int | None,
+        done: Done,
+    ) -> None:
+        """One read: what it finds is what was there at some moment on its way."""
+        world = self.world
+        there, back = self._latency(), self._latency()
+        if self._outage(site) or world.strikes("read fails"):
+            world.after(there, process, done, "failed")
+            return
+        if world.strikes("read slow"):
+            slow_ms = int(world.plan.timeout_ms * world.random.uniform(0.1, 0.8))
+            there, back = (slow_ms, back) if world.random.random() < 0.5 else (there, slow_ms)
+        world.after(there, None, self._look, process, if_changed_from, head_bytes, back, done)
+
+    def _look(
+        self,
+        process: Process,
+        if_changed_from: str | None,
+        head_bytes: int | None,
+        back: int,
+        done: Done,
+    ) -> None:
+        if self.body is None:
+            self.world.after(back, process, done, "missing")
+        elif self.version == if_changed_from:
+            self.world.after(back, process, done, "unchanged")
+        else:
+            body = self.body if head_bytes is None else self.body[:head_bytes]
+            self.world.after(back, process, done, "loaded", body, self.version)
+
+    # Outages.
+
+    def go_out(self, site: Site | None, duration_ms: int) -> None:
+        """Out of reach for a while, for one site or for all."""
+        how = self.world.random.choice(
+            ["write refused before", "write never lands", "write throttled"]
+        )
+        self.world.note(f"store out for {site or 'all'}, {duration_ms} ms: {how}")
+        self._outages[site] = (self.world.now + duration_ms, how)
+
+    def _outage(self, site: Site) -> str:
+        for who in (None, site):
+            until, how = self._outages.get(who, (0, ""))
+            if self.world.now < until:
+                return how
+        return ""
+
+    def mend(self) -> None:
+        """Every outage ends."""
+        self._outages.clear()
+
+    def _latency(self) -> int:
+        return self.world.random.randint(2, 40)

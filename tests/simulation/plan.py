@@ -1,0 +1,142 @@
+"""What one seed plays: how many take part, how fast time runs for them, which faults, how often.
+
+Each seed turns some faults off and others up (swarm testing): bugs often need one fault many times
+and another not at all.
+"""
+
+from __future__ import annotations
+
+import random as random_module
+from collections import Counter
+from dataclasses import dataclass, field
+
+from osqueue.core.limits import Limits, QueueRules
+from osqueue.core.retry_policy import RetryPolicy
+
+__all__ = ["FAULTS", "Coverage", "Plan", "make_plan"]
+
+FAULTS: dict[str, float] = {
+    # Of one write.
+    "write refused before": 0.10,
+    "write applied, reply lost": 0.10,
+    "write lands late": 0.10,
+    "write never lands": 0.08,
+    "write throttled": 0.08,
+    "write sent twice below": 0.08,
+    "write slow": 0.10,
+    "write replayed later": 0.10,
+    # Of one read.
+    "read fails": 0.10,
+    "read slow": 0.08,
+    # Of one message.
+    "connection drops": 0.02,
+    "message slow": 0.05,
+    "late original": 0.5,
+    "dialling fails": 0.05,
+    # Of a moment: how often in a minute.
+    "broker crashes": 4.0,
+    "broker paused": 4.0,
+    "broker suspended for long": 3.0,
+    "broker drained": 2.0,
+    "worker crashes": 2.0,
+    "worker paused": 3.0,
+    "store out for all": 2.0,
+    "store out for one": 3.0,
+    "wall clock jumps": 3.0,
+    "document edited": 0.7,
+    # Of one step of a broker.
+    "crash at a step": 0.004,
+}
+"""Every fault, with how often it strikes where its seed turns it on: a share of the occasions, or
+strikes a minute."""
+
+
+@dataclass
+class Plan:
+    """What one seed plays."""
+
+    seed: int
+    brokers: int
+    producers: int
+    workers: int
+    faults: dict[str, float]
+    heartbeat_ms: int
+    timeout_ms: int
+    lease_ms: int
+    interval_ms: int
+    job_wait_ms: int
+    """About how long a producer rests between two submits."""
+    frame_requests: int
+    client_timeout_ms: int
+    rules: QueueRules
+    versions_name_bytes: bool
+    """As in S3; otherwise each write has its own version."""
+    faults_ms: int = 45_000
+    """How long faults strike."""
+    calm_ms: int = 0
+    """How long everything may take to settle after that."""
+    is_small_table: bool = False
+    """The table of clients is so small that some completions go unrecorded."""
+
+
+@dataclass
+class Coverage:
+    """What was hit so far, over any number of seeds."""
+
+    faults: Counter[str] = field(default_factory=Counter[str])
+    transitions: Counter[str] = field(default_factory=Counter[str])
+    events: int = 0
+    seeds: int = 0
+    simulated_ms: int = 0
+
+    def add(self, other: Coverage) -> None:
+        """Take in what another run has hit."""
+        self.faults.update(other.faults)
+        self.transitions.update(other.transitions)
+        self.events += other.events
+        self.seeds += other.seeds
+        self.simulated_ms += other.simulated_ms
+
+
+_TIMES = [(500, 2_000, 4_000), (800, 3_000, 7_000), (1_500, 5_000, 10_000), (3_000, 10_000, 30_000)]
+"""Heartbeat interval, timeout and lease."""
+
+
+def make_plan(seed: int) -> Plan:
+    """The plan of a seed."""
+    random = random_module.Random(f"plan {seed}")
+    faults: dict[str, float] = {}
+    for name, most in FAULTS.items():
+        if random.random() < 0.45:
+            faults[name] = most * random.choice([0.3, 1.0, 1.0, 2.5])
+    heartbeat_ms, timeout_ms, lease_ms = random.choices(_TIMES, [4, 4, 2, 1])[0]
+    is_small_table = random.random() < 0.1
+    limits = Limits(
+        jobs_max=random.choice([12, 1_000, 1_000]),
+        dead_jobs_max=random.choice([3, 1_000, 1_000]),
+        client_entries_max=4 if is_small_table else 1_000,
+    )
+    return Plan(
+        seed=seed,
+        brokers=random.choices([1, 2, 3], [1, 3, 3])[0],
+        producers=random.randint(1, 3),
+        workers=random.randint(1, 4),
+        faults=faults,
+        heartbeat_ms=heartbeat_ms,
+        timeout_ms=timeout_ms,
+        lease_ms=lease_ms,
+        interval_ms=random.choice([0, 0, 0, 150, heartbeat_ms // 2]),
+        job_wait_ms=random.choice([500, 1_500, 3_000]),
+        frame_requests=random.choice([1, 3, 100]),
+        client_timeout_ms=random.choice([2_500, 8_000, 30_000, 120_000]),
+        rules=QueueRules(
+            limits=limits,
+            lease_ms=lease_ms,
+            max_attempts=random.randint(1, 4),
+            retry=RetryPolicy(base_ms=200, factor=2.0, cap_ms=3_000),
+        ),
+        versions_name_bytes=random.random() < 0.5,
+        is_small_table=is_small_table,
+        # A slow store makes leases of up to 12 times the timeout; one may have been renewed.
+        calm_ms=60_000 + 40 * timeout_ms,
+    )
