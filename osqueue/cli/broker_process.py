@@ -89,6 +89,12 @@ class BrokerProcess:
             async with trio.open_nursery() as nursery:
                 self._nursery = nursery
                 await nursery.start(self._heed_signals)
+                log.info(
+                    "broker starting",
+                    address=self._broker.advertised_address,
+                    broker=self._broker.name,
+                    store=self._settings.storage_backend,
+                )
                 if await self._has_started():
                     await nursery.start(self._serve)
                     self._announce()
@@ -129,7 +135,6 @@ class BrokerProcess:
             broker=self._broker.name,
             epoch=self._broker.epoch,
             leads=leads,
-            store=settings.storage_backend,
         )
         if settings.log_format != "json":
             leader = "" if leads else f", standby of {self._broker.leader_address or 'nobody yet'}"

@@ -238,7 +238,6 @@ def jobs(
 
 @main.command()
 @click.argument("job_id", metavar="ID")
-@click.option("--wait-ms", type=click.IntRange(0, 60_000), default=0, help="Wait for its end.")
 @click.option("--retry", "action", flag_value="retry", help="A dead or scheduled job: now.")
 @click.option("--cancel", "action", flag_value="cancel", help="Remove it, or stop its worker.")
 @click.option("--delete", "action", flag_value="delete", help="Remove it, unless in progress.")
@@ -246,7 +245,6 @@ def jobs(
 @json_option
 def job(
     job_id: str,
-    wait_ms: int,
     action: str | None,
     url: str | None,
     timeout_s: float,
@@ -266,7 +264,7 @@ def job(
         if action is not None:
             showing.act_on_job(job_id, action, url=url, timeout_s=timeout_s, as_json=as_json)
         else:
-            showing.show_job(job_id, wait_ms=wait_ms, url=url, timeout_s=timeout_s, as_json=as_json)
+            showing.show_job(job_id, url=url, timeout_s=timeout_s, as_json=as_json)
 
 
 @main.command()

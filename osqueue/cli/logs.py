@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import sys
-import warnings
 from collections.abc import Generator, MutableMapping
 from contextlib import contextmanager
 from types import ModuleType
@@ -44,12 +43,18 @@ QUIET_BELOW = logging.WARNING
 """Of other libraries only warnings are of interest: httpx tells of each request it makes."""
 
 
-class NamedLogger(structlog.PrintLogger):
+class NamedLogger:
     """Prints lines, and knows the name that it was asked for by."""
 
-    def __init__(self, file: TextIO, name: str) -> None:
-        super().__init__(file)
+    def __init__(self, stream: TextIO, name: str) -> None:
+        self._stream = stream
         self.name = name
+
+    def msg(self, line: str) -> None:
+        """Print one line at once."""
+        print(line, file=self._stream, flush=True)
+
+    debug = info = warning = error = critical = msg
 
 
 def is_json(log_format: str, stream: TextIO) -> bool:
@@ -84,7 +89,6 @@ def configure_logs(*, log_format: str, log_level: str, stream: TextIO | None = N
         processors=[*shared, *last],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=make_logger,
-        cache_logger_on_first_use=True,
     )
     route_standard_logging(shared, last, to, level)
 
@@ -111,7 +115,6 @@ def route_standard_logging(
     root.handlers = [handler]
     root.setLevel(level if level == logging.DEBUG else max(level, QUIET_BELOW))
     logging.captureWarnings(True)
-    warnings.simplefilter("default" if level == logging.DEBUG else "ignore", ResourceWarning)
 
 
 def json_steps() -> list[Processor]:

@@ -9,11 +9,14 @@ from typing import cast
 from urllib.parse import urlsplit
 
 import msgspec
+import structlog
 import trio
 
 from osqueue.core.ids import CommitId
 
 __all__ = ["probe_leader"]
+
+log = structlog.get_logger(__name__)
 
 ANSWER_BYTES_MAX = 65_536
 
@@ -32,11 +35,15 @@ async def probe_leader(address: str) -> str | None:
 
     Cancellation: the connection is dropped.
     """
-    parts = urlsplit(f"//{address}")
-    if parts.hostname is None or parts.port is None:
+    try:
+        parts = urlsplit(f"//{address}")
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        return None
+    if host is None or port is None:
         return None
     try:
-        stream = await trio.open_tcp_stream(parts.hostname, parts.port)
+        stream = await trio.open_tcp_stream(host, port)
     except OSError as error:
         if is_refusal(error):
             raise ConnectionRefusedError(f"nothing listens at {address}") from error
@@ -48,9 +55,11 @@ async def probe_leader(address: str) -> str | None:
         )
         try:
             await stream.send_all(request.encode("ascii"))
-            return name_in(await read_answer(stream))
+            name = name_in(await read_answer(stream))
         except (trio.BrokenResourceError, UnicodeEncodeError):
             return None
+    log.debug("probed the leader", address=address, broker=name)
+    return name
 
 
 def is_refusal(error: BaseException) -> bool:

@@ -60,11 +60,9 @@ def show_jobs(
     tables.print_jobs(page)
 
 
-def show_job(
-    job_id: str, *, wait_ms: int, url: str | None, timeout_s: float, as_json: bool
-) -> None:
+def show_job(job_id: str, *, url: str | None, timeout_s: float, as_json: bool) -> None:
     """Print one job."""
-    job = ask(lambda client: client.get_job(job_id, wait_ms=wait_ms), url=url, timeout_s=timeout_s)
+    job = ask(lambda client: client.get_job(job_id), url=url, timeout_s=timeout_s)
     if as_json:
         print_json(job)
         return

@@ -151,7 +151,7 @@ def age(at: int) -> str:
     seconds = abs(seconds)
     for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
         if seconds >= 2 * length:
-            text = f"{seconds / length:.0f} {unit}"
+            text = f"{seconds // length:.0f} {unit}"
             break
     else:
         text = f"{seconds:.0f} s"

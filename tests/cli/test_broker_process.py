@@ -1,0 +1,258 @@
+"""Real broker processes: start, stop, kill, and everything that keeps one from starting."""
+
+from __future__ import annotations
+
+import random
+import signal
+import socket
+import time
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+import trio
+
+from osqueue.broker.broker import Broker
+from osqueue.broker.clocks import SystemClock
+from osqueue.cli.broker_process import BrokerProcess
+from osqueue.client import Client
+from osqueue.core.leadership import BrokerIdentity
+from osqueue.server.serving import Server
+from osqueue.settings import Settings
+from storage_adapters.memory import MemoryStore
+from tests.cli.processes import OsqueueProcess, run_osqueue, started_broker
+
+pytestmark = pytest.mark.slow
+
+QUEUE = Path("osqueue-data", "queue.json")
+SLOW_MEMORY = {"STORAGE_BACKEND": "memory", "MEMORY_LATENCY_MS": "700"}
+
+
+def read_document(directory: Path) -> dict[str, Any]:
+    return msgspec.json.decode((directory / QUEUE).read_bytes())
+
+
+def write_document(directory: Path, content: str) -> bytes:
+    path = directory / QUEUE
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(content)
+    return path.read_bytes()
+
+
+def submit(url: str, payload: object = None) -> str:
+    async def talk() -> str:
+        async with Client(url, timeout_s=20) as client:
+            return (await client.submit(payload, type="test")).job_id
+
+    return trio.run(talk)
+
+
+def test_broker_told_to_stop_releases_the_lead_and_ends_with_status_0(tmp_path: Path) -> None:
+    with started_broker(tmp_path) as broker:
+        job_id = submit(broker.url, {"n": 1})
+        assert read_document(tmp_path)["broker"] == f"127.0.0.1:{broker.port}"
+        broker.send(signal.SIGTERM)
+        assert broker.wait_event("stopping")["signal"] == "SIGTERM"
+        assert broker.wait_event("stopped")["released"] is True
+        assert broker.wait_ended() == 0
+    document = read_document(tmp_path)
+    assert document["broker"] is None
+    assert [job["id"] for job in document["jobs"]] == [job_id]
+
+
+def test_broker_prints_address_and_place_and_logs_json(tmp_path: Path) -> None:
+    with OsqueueProcess([], {"BROKER_PORT": "0"}, tmp_path, "osqueue.server") as broker:
+        line = broker.wait_announced()
+        assert line == f"osqueue broker on {broker.url}, queue in ./osqueue-data/queue.json"
+        event = broker.wait_event("broker started")
+    assert event["url"] == broker.url
+    assert (event["leads"], event["epoch"], event["level"]) == (True, 1, "info")
+    assert event["address"] == f"127.0.0.1:{broker.port}"
+
+
+def test_broker_killed_and_restarted_on_its_port_serves_within_two_seconds(tmp_path: Path) -> None:
+    with started_broker(tmp_path) as broker:
+        first = submit(broker.url)
+        broker.send(signal.SIGKILL)
+        assert broker.wait_ended() == -signal.SIGKILL
+        port, url = broker.port, broker.url
+    started_at = time.monotonic()
+    with started_broker(tmp_path, BROKER_PORT=port) as broker:
+        second = submit(url)
+        assert time.monotonic() - started_at < 2
+        assert broker.wait_event("elected")["reason"].startswith("this port and machine")
+    document = read_document(tmp_path)
+    assert document["epoch"] == 2
+    assert [job["id"] for job in document["jobs"]] == [first, second]
+
+
+def test_standby_says_who_leads_and_takes_over_when_the_leader_stops(tmp_path: Path) -> None:
+    with (
+        started_broker(tmp_path) as leader,
+        OsqueueProcess(["--broker-port", "0"], {}, tmp_path, "osqueue.server") as standby,
+    ):
+        assert standby.wait_announced().endswith(f"standby of 127.0.0.1:{leader.port}")
+        leader.send(signal.SIGTERM)
+        assert leader.wait_ended() == 0
+        assert standby.wait_event("elected")["reason"] == "the last leader has released the queue"
+        submit(standby.url)
+
+
+def test_standby_takes_over_from_a_killed_leader_before_its_timeout(tmp_path: Path) -> None:
+    patient = {"BROKER_HEARTBEAT_TIMEOUT_MS": "60000", "LEASE_MS": "120000"}
+    with (
+        started_broker(tmp_path, **patient) as leader,
+        started_broker(tmp_path, LOG_LEVEL="debug", **patient) as standby,
+    ):
+        standby.wait_event("probed the leader")
+        leader.send(signal.SIGKILL)
+        reason = standby.wait_event("elected")["reason"]
+    assert reason == f"the leader at 127.0.0.1:{leader.port} is gone: its port refuses"
+
+
+def test_port_in_use_is_named_and_nothing_is_begun(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        ended = run_osqueue(["server", "--log-format", "text"], tmp_path, {"BROKER_PORT": port})
+    assert ended.returncode == 2
+    assert f"osqueue: BROKER_PORT {port} on 127.0.0.1 is in use" in ended.stderr
+    assert len(ended.stderr.splitlines()) == 1
+    assert not (tmp_path / QUEUE).exists()
+
+
+def test_port_in_use_is_a_log_line_where_logs_are_json(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        ended = run_osqueue(["server", "--json"], tmp_path, {"BROKER_PORT": port})
+    assert ended.returncode == 2
+    line = msgspec.json.decode(ended.stderr)
+    assert line["event"].startswith(f"BROKER_PORT {port}")
+    assert (line["level"], line["status"]) == ("critical", 2)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"BROKER_PORT": "many"}, "BROKER_PORT must be a whole number, not 'many'"),
+        ({"LEASE_MS": "1500"}, "LEASE_MS (1500) must be at least 2 times"),
+        ({"STORAGE_BACKEND": "s3"}, "STORAGE_BACKEND s3 comes in a later version"),
+    ],
+)
+def test_bad_setting_is_one_line_and_status_2(
+    tmp_path: Path, given: dict[str, str], words: str
+) -> None:
+    ended = run_osqueue(["server"], tmp_path, given)
+    assert ended.returncode == 2
+    assert words in ended.stderr
+    assert "--help" in ended.stderr
+    assert len(ended.stderr.splitlines()) == 1
+
+
+def test_flag_wins_over_environment_and_other_groups_do_not_matter(tmp_path: Path) -> None:
+    given = {"BROKER_PORT": "nonsense", "BROKER_URL": "file:./osqueue-data"}
+    with OsqueueProcess(["--broker-port", "0"], given, tmp_path, "osqueue.server") as broker:
+        broker.wait_announced()
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("{broken", "cannot be used: JSON is malformed"),
+        ('{"format": 99, "jobs": []}', "its format is 99, this version of osqueue reads up to 1"),
+        ("", "Nothing was written"),
+        ('{"format": 1, "broker": null, "commitId": "?", "jobs": []}', "missing"),
+    ],
+)
+def test_document_that_cannot_be_used_ends_the_broker_and_is_left_alone(
+    tmp_path: Path, content: str, words: str
+) -> None:
+    before = write_document(tmp_path, content)
+    ended = run_osqueue(["server", "--log-format", "text", "--broker-port", "0"], tmp_path)
+    assert ended.returncode == 1
+    last = ended.stderr.splitlines()[-1]
+    assert last.startswith("osqueue: the stored queue cannot be used")
+    assert words in last
+    assert last.endswith("(tell the operator)")
+    assert "Traceback" not in ended.stderr
+    assert (tmp_path / QUEUE).read_bytes() == before
+
+
+def test_document_that_becomes_unreadable_ends_the_leader_and_is_left_alone(
+    tmp_path: Path,
+) -> None:
+    with started_broker(tmp_path) as broker:
+        broken = write_document(tmp_path, '{"format": 1, "broker": ')
+        broker.wait_event("broker started")
+        assert broker.wait_ended() == 1
+        last = msgspec.json.decode(broker.rest_of_log().splitlines()[-1])
+    assert (last["error"], last["level"]) == ("StoredDataInvalid", "critical")
+    assert (tmp_path / QUEUE).read_bytes() == broken
+
+
+def test_second_signal_ends_at_once(tmp_path: Path) -> None:
+    with started_broker(tmp_path, **SLOW_MEMORY) as broker:
+        broker.send(signal.SIGTERM)
+        broker.wait_event("stopping")
+        broker.send(signal.SIGINT)
+        broker.wait_event("ended by a second signal, the lead is not released")
+        assert broker.wait_ended() == 128 + signal.SIGINT
+
+
+def test_signal_before_the_election_ends_with_status_0(tmp_path: Path) -> None:
+    given = {"BROKER_PORT": "0", "STORAGE_BACKEND": "memory", "MEMORY_LATENCY_MS": "30000"}
+    with OsqueueProcess([], given, tmp_path, "osqueue.server") as broker:
+        broker.wait_event("broker starting")
+        broker.send(signal.SIGTERM)
+        assert broker.wait_ended() == 0
+
+
+def test_drain_that_takes_too_long_is_cut_and_told(tmp_path: Path) -> None:
+    limits = {"DRAIN_TIMEOUT_MS": "100", "WRITE_DEADLINE_MS": "100"}
+    with started_broker(tmp_path, **SLOW_MEMORY, **limits) as broker:
+        broker.send(signal.SIGTERM)
+        assert broker.wait_event("stopped")["released"] is False
+        assert broker.wait_ended() == 1
+        assert "not released within DRAIN_TIMEOUT_MS (100)" in broker.rest_of_log()
+
+
+def test_waiting_claim_is_answered_when_the_broker_stops(tmp_path: Path) -> None:
+    with started_broker(tmp_path) as broker:
+        request = msgspec.json.encode({"workerId": "w", "limit": 1, "waitMs": 60_000})
+        head = (
+            f"POST /v1/jobs/claim HTTP/1.1\r\nHost: 127.0.0.1:{broker.port}\r\n"
+            f"Content-Type: application/json\r\nContent-Length: {len(request)}\r\n\r\n"
+        )
+        with socket.create_connection(("127.0.0.1", int(broker.port))) as connection:
+            connection.settimeout(20)
+            connection.sendall(head.encode() + request)
+            submit(broker.url)  # Claimed at once: then the first claim has been heard.
+            connection.recv(65_536)
+            connection.sendall(head.encode() + request)
+            broker.send(signal.SIGTERM)
+            answer = connection.recv(65_536)
+        assert answer.startswith(b"HTTP/1.1 ")
+        assert broker.wait_ended() == 0
+
+
+class BreakingBroker(Broker):
+    """A broker with a bug that shows while it leads."""
+
+    async def wait_lead_lost(self) -> None:
+        raise AssertionError("a bug")
+
+
+async def test_bug_anywhere_ends_the_process_with_its_traceback() -> None:
+    settings = Settings(broker_port=0)
+    broker = BreakingBroker(
+        MemoryStore(),
+        settings,
+        BrokerIdentity(name="00" * 8, address="127.0.0.1:1", host="test"),
+        clock=SystemClock(),
+        random=random.Random(1),
+    )
+    server = Server(broker, settings, random=random.Random(1))
+    server.bind()
+    with trio.fail_after(10), pytest.raises(BaseExceptionGroup) as caught:
+        await BrokerProcess(server, settings).run()
+    assert caught.group_contains(AssertionError, match="a bug")

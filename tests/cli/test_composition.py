@@ -1,0 +1,84 @@
+"""What a broker is made of."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from osqueue.cli import composition
+from osqueue.cli.composition import describe_place, machine_name, make_server, make_store
+from osqueue.server.serving import ListenError
+from osqueue.settings import Settings
+from storage_adapters.file import FileStore
+from storage_adapters.memory import MemoryStore
+
+
+def test_store_is_the_one_that_the_settings_name(tmp_path: Path) -> None:
+    store = make_store(Settings(file_directory=str(tmp_path)))
+    assert isinstance(store, FileStore)
+    assert str(tmp_path) in store.description
+    assert isinstance(make_store(Settings(storage_backend="memory")), MemoryStore)
+
+
+@pytest.mark.parametrize(
+    ("settings", "place"),
+    [
+        (Settings(), "queue in ./osqueue-data/queue.json"),
+        (Settings(file_directory="/srv/queue/"), "queue in /srv/queue/queue.json"),
+        (Settings(storage_backend="memory"), "queue in memory: it ends with this process"),
+    ],
+)
+def test_place_is_told_in_words(settings: Settings, place: str) -> None:
+    assert describe_place(settings) == place
+
+
+def test_free_port_is_known_to_the_broker_before_it_runs(tmp_path: Path) -> None:
+    server = make_server(Settings(broker_port=0, file_directory=str(tmp_path)))
+    assert server.port > 0
+    assert server.broker.advertised_address == f"127.0.0.1:{server.port}"
+    server.close()
+
+
+def test_advertised_address_is_the_one_that_was_set(tmp_path: Path) -> None:
+    server = make_server(
+        Settings(
+            broker_port=0,
+            broker_advertised_address="queue.example.org:80",
+            file_directory=str(tmp_path),
+        )
+    )
+    assert server.broker.advertised_address == "queue.example.org:80"
+    server.close()
+
+
+def test_address_in_use_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        settings = Settings(broker_port=taken.getsockname()[1], file_directory=str(tmp_path))
+        with pytest.raises(ListenError, match="BROKER_PORT"):
+            make_server(settings)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_brokers_have_names_of_their_own(tmp_path: Path) -> None:
+    settings = Settings(broker_port=0, file_directory=str(tmp_path))
+    first, second = make_server(settings), make_server(settings)
+    assert first.broker.name != second.broker.name
+    first.close()
+    second.close()
+
+
+def test_machine_is_named_the_same_by_every_process_of_it() -> None:
+    assert machine_name() == machine_name()
+    assert machine_name().split(" ")[0] == socket.gethostname()
+    assert len(machine_name().split(" ")) == 3
+
+
+def test_machine_without_the_files_of_linux_has_a_name_too(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(composition, "BOOT_ID", tmp_path / "missing")
+    monkeypatch.setattr(composition, "NETWORK_NAMESPACE", tmp_path / "missing")
+    assert machine_name() == machine_name()
+    assert len(machine_name().split(" ")) == 3

@@ -1,0 +1,117 @@
+"""What the reading commands print, against a real broker."""
+
+from __future__ import annotations
+
+import pytest
+import trio
+
+from osqueue.cli.showing import group_by_error
+from osqueue.client import Client, JobDetails, JobError, JobFailure
+from tests.cli.processes import OsqueueProcess
+from tests.cli.runner import Command
+
+pytestmark = pytest.mark.slow
+
+
+def fail_jobs(broker: OsqueueProcess, job_type: str, messages: list[str]) -> list[str]:
+    """Submit and fail a job for each message; they have one attempt, so they are dead then."""
+
+    async def talk() -> list[str]:
+        dead: list[str] = []
+        async with Client(broker.url) as client:
+            for message in messages:
+                await client.submit({"message": message}, type=job_type)
+                (job,) = await client.claim("worker-1", types=[job_type])
+                error = JobError(type="ValueError", message=message, traceback="at line\x1b[31m 1")
+                await client.fail(job, error)
+                dead.append(job.job_id)
+        return dead
+
+    return trio.run(talk)
+
+
+def test_stats_are_a_table_for_people_and_the_wire_shape_for_programs(
+    command: Command, broker: OsqueueProcess
+) -> None:
+    command("submit", "counted", "1")
+    shown = command("stats").stdout
+    counts = command.json("stats")
+    assert f"waiting          {counts['unclaimed']}" in shown
+    assert f"leader           127.0.0.1:{broker.port} (term 1)" in shown
+    assert {"total", "unclaimed", "inProgress", "completedTotal", "brokerAddress"} <= counts.keys()
+    assert counts["storage"].keys() == {"reads", "writes", "bytesRead", "bytesWritten"}
+
+
+def test_stats_find_the_leader_through_the_store(
+    command: Command, broker: OsqueueProcess, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    store = f"file:{broker.directory / 'osqueue-data'}"
+    assert command.json("stats", "--url", store)["brokerAddress"] == f"127.0.0.1:{broker.port}"
+
+
+def test_jobs_go_page_by_page_and_filter(command: Command) -> None:
+    command("submit", "paged", "--file", "-", stdin="1\n2\n3\n")
+    first = command.json("jobs", "--type", "paged", "--limit", "2")
+    assert [job["payload"] for job in first["jobs"]] == [1, 2]
+    cursor = first["cursor"]
+    assert (
+        f"go on with --cursor {cursor}" in command("jobs", "--type", "paged", "--limit", "2").stdout
+    )
+    second = command.json("jobs", "--type", "paged", "--limit", "2", "--cursor", cursor)
+    assert [job["payload"] for job in second["jobs"]] == [3]
+    assert command.json("jobs", "--type", "paged", "--status", "dead")["jobs"] == []
+
+
+def test_jobs_show_ids_whole_and_nothing_that_commands_a_terminal(command: Command) -> None:
+    job_id = command("submit", "\x1b[31mred[/bold]", '"\\u001b[2J"').stdout.strip()
+    shown = command("jobs").stdout
+    assert job_id in shown
+    assert "\x1b" not in shown
+    assert "\ufffd[31mred[/bold]" in shown
+
+
+def test_dead_are_grouped_by_error_with_counts(command: Command, broker: OsqueueProcess) -> None:
+    ids = fail_jobs(broker, "failing", ["no such host", "no such host\nat all", "too large"])
+    shown = command("dead", "--type", "failing").stdout
+    rows = [line.split() for line in shown.splitlines()[1:3]]
+    assert rows[0][:6] == ["2", "failing", "ValueError", "no", "such", "host"]
+    assert rows[1][:3] == ["1", "failing", "ValueError"]
+    assert ids[0] in shown
+    assert "3 dead letters" in shown
+
+
+def test_dead_with_json_have_their_errors(command: Command, broker: OsqueueProcess) -> None:
+    (job_id,) = fail_jobs(broker, "json-dead", ["broken"])
+    (job,) = command.json("dead", "--type", "json-dead")["jobs"]
+    assert (job["id"], job["status"]) == (job_id, "dead")
+    assert [error["message"] for error in job["errors"]] == ["broken"]
+
+
+def test_job_shows_payload_and_traceback(command: Command, broker: OsqueueProcess) -> None:
+    (job_id,) = fail_jobs(broker, "shown", ["broken"])
+    shown = command("job", job_id).stdout
+    assert '{"message":"broken"}' in shown
+    assert "attempt 1: ValueError: broken" in shown
+    assert "  at line\ufffd[31m 1" in shown
+
+
+def test_dead_job_is_retried_redriven_and_deleted(command: Command, broker: OsqueueProcess) -> None:
+    first, second = fail_jobs(broker, "again", ["one", "two"])
+    assert command("job", first, "--retry").stdout == f"{first}: claimable now\n"
+    assert command.json("job", first)["status"] == "unclaimed"
+    assert command.json("dead", "--type", "again", "--redrive") == {"count": 1}
+    assert command("job", second, "--delete").stdout == f"{second}: deleted\n"
+    assert command("job", second).exit_code == 1
+    assert command("job", first, "--cancel").stdout == f"{first}: removed\n"
+    assert command("dead", "--type", "again", "--redrive").stdout == "0 jobs are claimable again\n"
+
+
+def test_groups_are_ordered_by_size_and_expired_leases_have_one_too() -> None:
+    failed = [JobFailure(type="KeyError", message="x\nmore")]
+    jobs = [
+        JobDetails(id="1", status="dead", type="b"),
+        JobDetails(id="2", status="dead", type="a", errors=failed),
+        JobDetails(id="3", status="dead", type="a", errors=failed),
+    ]
+    groups = [(*names, len(members)) for *names, members in group_by_error(jobs)]
+    assert groups == [("a", "KeyError", "x", 2), ("b", "", "its lease expired", 1)]

@@ -1,0 +1,71 @@
+"""How tables look off a terminal; what they hold is tested with the commands."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from osqueue.cli.tables import age, as_json, moment, print_dead, print_job, print_jobs, print_stats
+from osqueue.client import JobDetails, JobPage, Stats
+
+JOB = JobDetails(
+    id="019a2b64-6d3e-7c55-8f1a-2b7f0d9c4e11",
+    status="in_progress",
+    type="email:send",
+    payload={"to": "x" * 400},
+    attempts=1,
+    max_attempts=3,
+    created_at=1,
+    worker_id="w\x1b1",
+    cancel_requested=True,
+)
+
+
+def test_jobs_are_one_line_each_with_whole_ids(capsys: pytest.CaptureFixture[str]) -> None:
+    print_jobs(JobPage(jobs=[JOB, JOB], total=5, cursor="next"))
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 4
+    assert lines[1].startswith(JOB.id)
+    assert max(map(len, lines)) <= 160
+    assert lines[-1] == "2 shown, 5 in the queue; go on with --cursor next"
+
+
+def test_job_shows_only_the_fields_that_it_has(capsys: pytest.CaptureFixture[str]) -> None:
+    print_job(JOB)
+    shown = capsys.readouterr().out
+    assert "in_progress, asked to stop" in shown
+    assert "w\ufffd1" in shown
+    assert "unique key" not in shown
+    assert "result" not in shown
+
+
+def test_no_dead_letters_are_said_to_be_none(capsys: pytest.CaptureFixture[str]) -> None:
+    print_dead(JobPage(jobs=[]))
+    assert capsys.readouterr().out == "0 dead letters\n"
+
+
+def test_stats_say_what_is_paused(capsys: pytest.CaptureFixture[str]) -> None:
+    print_stats(Stats(paused_types=["a", "b"]))
+    print_stats(Stats(paused=True))
+    shown = capsys.readouterr().out
+    assert "a, b" in shown
+    assert "all types" in shown
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(5, "5 s ago"), (119, "119 s ago"), (600, "10 min ago"), (9_000, "2 h ago")],
+)
+def test_age_is_in_one_unit(seconds: int, text: str) -> None:
+    assert age(int((time.time() - seconds) * 1_000)) == text
+
+
+def test_age_of_what_comes_is_ahead() -> None:
+    assert age(int((time.time() + 200_000) * 1_000)) == "in 2 d"
+
+
+def test_moment_of_nothing_is_empty_and_payloads_are_cut() -> None:
+    assert moment(0) == ""
+    assert moment(1_700_000_000_000).startswith("2023-11-14 22:13:20 UTC")
+    assert len(as_json("x" * 500)) == 200
