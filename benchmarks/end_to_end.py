@@ -11,7 +11,6 @@ import argparse
 import json
 import os
 import platform
-import resource
 import statistics
 import subprocess
 import sys
@@ -33,15 +32,33 @@ CYCLES_WANTED = 25_000
 PACKAGES = ("osqueue", "trio", "trio-websocket", "msgspec", "httpx")
 
 
+class Span:
+    """What one half of a round took, in seconds."""
+
+    def __init__(self) -> None:
+        self.elapsed_s = 0.0
+        self.client_cpu_s = 0.0
+        self.broker_cpu_s = 0.0
+
+    @contextmanager
+    def measure(self, broker_id: int) -> Iterator[None]:
+        """Measure the body."""
+        started = time.perf_counter()
+        client_cpu_s, broker_cpu_s = time.process_time(), cpu_of(broker_id)
+        yield
+        self.elapsed_s = time.perf_counter() - started
+        self.client_cpu_s = time.process_time() - client_cpu_s
+        self.broker_cpu_s = cpu_of(broker_id) - broker_cpu_s
+
+
 class Round:
     """What one round took."""
 
-    def __init__(self, jobs: int) -> None:
+    def __init__(self, jobs: int, broker_id: int) -> None:
         self.jobs = jobs
-        self.submit_s = 0.0
-        self.submit_cpu_s = 0.0
-        self.cycle_s = 0.0
-        self.cycle_cpu_s = 0.0
+        self.broker_id = broker_id
+        self.submits = Span()
+        self.cycles = Span()
 
     async def submit(self, client: Client, callers: int) -> None:
         """All jobs into the queue, one call each."""
@@ -50,10 +67,8 @@ class Round:
             for number in range(self.jobs // callers):
                 await client.submit({"caller": caller, "number": number}, type="benchmark")
 
-        started, cpu = time.perf_counter(), time.process_time()
-        await run_callers(call, callers)
-        self.submit_s = time.perf_counter() - started
-        self.submit_cpu_s = time.process_time() - cpu
+        with self.submits.measure(self.broker_id):
+            await run_callers(call, callers)
 
     async def cycle(self, client: Client, callers: int) -> None:
         """All jobs out of it: each claimed and completed by itself."""
@@ -64,10 +79,18 @@ class Round:
                 for job in await client.claim(worker_id, types=["benchmark"]):
                     await client.complete(job)
 
-        started, cpu = time.perf_counter(), time.process_time()
-        await run_callers(call, callers)
-        self.cycle_s = time.perf_counter() - started
-        self.cycle_cpu_s = time.process_time() - cpu
+        with self.cycles.measure(self.broker_id):
+            await run_callers(call, callers)
+
+
+def cpu_of(process_id: int) -> float:
+    """The CPU time of a process so far, in seconds; 0 where the system does not tell."""
+    try:
+        with open(f"/proc/{process_id}/stat", encoding="utf-8") as stat:
+            fields = stat.read().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 async def run_callers(call: Any, callers: int) -> None:  # noqa: ANN401
@@ -78,8 +101,8 @@ async def run_callers(call: Any, callers: int) -> None:  # noqa: ANN401
 
 
 @contextmanager
-def broker_process(store: str) -> Iterator[int]:
-    """A broker, and its port."""
+def broker_process(store: str) -> Iterator[tuple[int, int]]:
+    """A broker: its process id and its port."""
     process = subprocess.Popen(
         [sys.executable, "-c", "from benchmarks.broker_process import main; main()", store],
         stdout=subprocess.PIPE,
@@ -88,20 +111,26 @@ def broker_process(store: str) -> Iterator[int]:
     )
     try:
         assert process.stdout is not None
-        yield int(process.stdout.readline())
+        yield process.pid, int(process.stdout.readline())
     finally:
         process.kill()
         process.wait()
 
 
 async def measure(
-    port: int, *, rounds: int, jobs: int, callers: int, transport: Literal["websocket", "http"]
+    broker_id: int,
+    port: int,
+    *,
+    rounds: int,
+    jobs: int,
+    callers: int,
+    transport: Literal["websocket", "http"],
 ) -> list[Round]:
     """Run the rounds, after one that warms up."""
     done: list[Round] = []
     async with Client(f"http://127.0.0.1:{port}", transport=transport) as client:
         for _ in range(rounds + 1):
-            current = Round(jobs)
+            current = Round(jobs, broker_id)
             await current.submit(client, callers)
             await current.cycle(client, callers)
             left = (await client.stats()).total
@@ -111,7 +140,10 @@ async def measure(
 
 
 def summarize(rounds: list[Round]) -> dict[str, Any]:
-    """Rates and the client's CPU, with what is needed to compare them."""
+    """Rates and CPU times, with what is needed to compare them."""
+
+    def each(one: Round, cpu_s: float) -> float:
+        return cpu_s / one.jobs * 1e6
 
     def spread(values: list[float]) -> dict[str, int]:
         return {
@@ -121,13 +153,14 @@ def summarize(rounds: list[Round]) -> dict[str, Any]:
         }
 
     return {
-        "submits_per_s": spread([one.jobs / one.submit_s for one in rounds]),
-        "cycles_per_s": spread([one.jobs / one.cycle_s for one in rounds]),
-        "client_cpu_us_per_submit": spread([one.submit_cpu_s / one.jobs * 1e6 for one in rounds]),
-        "client_cpu_us_per_cycle": spread([one.cycle_cpu_s / one.jobs * 1e6 for one in rounds]),
+        "submits_per_s": spread([one.jobs / one.submits.elapsed_s for one in rounds]),
+        "cycles_per_s": spread([one.jobs / one.cycles.elapsed_s for one in rounds]),
+        "client_us_per_submit": spread([each(one, one.submits.client_cpu_s) for one in rounds]),
+        "broker_us_per_submit": spread([each(one, one.submits.broker_cpu_s) for one in rounds]),
+        "client_us_per_cycle": spread([each(one, one.cycles.client_cpu_s) for one in rounds]),
+        "broker_us_per_cycle": spread([each(one, one.cycles.broker_cpu_s) for one in rounds]),
         "rounds": len(rounds),
         "jobs_per_round": rounds[0].jobs,
-        "broker_cpu_s": round(resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime, 2),
         "python": platform.python_version(),
         "cpu": cpu_name(),
         "cpus": os.cpu_count(),
@@ -170,9 +203,10 @@ def main() -> None:
     parser.add_argument("--transport", choices=("websocket", "http"), default="websocket")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of a table")
     options = parser.parse_args()
-    with broker_process(options.store) as port:
+    with broker_process(options.store) as (broker_id, port):
         rounds = trio.run(
             lambda: measure(
+                broker_id,
                 port,
                 rounds=options.rounds,
                 jobs=options.jobs,

@@ -158,7 +158,9 @@ class Client(Connection):
             result_ttl_ms=result_ttl_ms or None,
             retry=retry,
         )
-        return await self._mutate("submitJob", params, SUBMITTED)
+        return SUBMITTED.decode(
+            await self._open_session.call("submitJob", encode_params(params), is_sequenced=True)
+        )
 
     async def submit_many(self, jobs: Iterable[NewJob]) -> SubmittedJobs:
         """Enqueue jobs, all of them or none, in one request (at most 10,000 and 8 MiB).
@@ -273,7 +275,7 @@ class Client(Connection):
             attempt=job.attempt,
             result=encode_value(result),
         )
-        await self._mutate("completeJob", params, NOTHING)
+        await self._open_session.call("completeJob", encode_params(params), is_sequenced=True)
 
     async def complete_many(
         self,

@@ -37,7 +37,7 @@ PayloadT = TypeVar("PayloadT")
 _NULL = msgspec.Raw(b"\xc0")
 
 
-class Submitted(msgspec.Struct, frozen=True, rename="camel"):
+class Submitted(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     """One job is in the queue, durably."""
 
     job_id: str
@@ -55,7 +55,7 @@ class SubmittedJobs(msgspec.Struct, frozen=True, rename="camel"):
     """Indexes of the jobs that were not enqueued, being queued already."""
 
 
-class WireClaimedJob(msgspec.Struct, frozen=True, rename="camel"):
+class WireClaimedJob(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     """A claimed job as the broker sends it."""
 
     job_id: str
@@ -67,7 +67,7 @@ class WireClaimedJob(msgspec.Struct, frozen=True, rename="camel"):
     lease_ms: int = 0
 
 
-class WireJobs(msgspec.Struct, frozen=True, rename="camel"):
+class WireJobs(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     """The result of claimJobs and completeJobs as the broker sends it."""
 
     completed: list[str] = []
@@ -97,17 +97,13 @@ class Redriven(msgspec.Struct, frozen=True):
     count: int
 
 
-class ClaimedJob(Generic[PayloadT]):
+class ClaimedJob(msgspec.Struct, Generic[PayloadT], frozen=True, gc=False):
     """One job that a worker now holds: (job id, attempt, worker id) is its lease."""
 
-    __slots__ = ("_payload_type", "_wire", "worker_id")
-
-    def __init__(
-        self, wire: WireClaimedJob, worker_id: str, payload_type: type[PayloadT] | None
-    ) -> None:
-        self._wire = wire
-        self._payload_type = payload_type
-        self.worker_id = worker_id
+    wire: WireClaimedJob
+    """As the broker sent it."""
+    worker_id: str
+    payload_type: type[PayloadT] | None = None
 
     def __repr__(self) -> str:
         return f"<ClaimedJob {self.job_id} {self.type!r} attempt {self.attempt}>"
@@ -115,32 +111,32 @@ class ClaimedJob(Generic[PayloadT]):
     @property
     def job_id(self) -> str:
         """The job's id."""
-        return self._wire.job_id
+        return self.wire.job_id
 
     @property
     def type(self) -> str:
         """The job's type; empty where it was submitted without one."""
-        return self._wire.type
+        return self.wire.type
 
     @property
     def attempt(self) -> int:
         """This attempt's number, from 1; it fences stale workers."""
-        return self._wire.attempt
+        return self.wire.attempt
 
     @property
     def max_attempts(self) -> int:
         """The last attempt's number; a failure of that one makes the job a dead letter."""
-        return self._wire.max_attempts
+        return self.wire.max_attempts
 
     @property
     def created_at(self) -> int:
         """When the job was submitted, ms since the epoch."""
-        return self._wire.created_at
+        return self.wire.created_at
 
     @property
     def lease_ms(self) -> int:
         """How long the lease lasts from each heartbeat; may be more than was asked for."""
-        return self._wire.lease_ms
+        return self.wire.lease_ms
 
     @property
     def payload(self) -> PayloadT:
@@ -149,7 +145,7 @@ class ClaimedJob(Generic[PayloadT]):
         Raises:
             msgspec.ValidationError: the payload does not fit the type.
         """
-        return cast("PayloadT", decode_value(self._wire.payload, self._payload_type))
+        return cast("PayloadT", decode_value(self.wire.payload, self.payload_type))
 
     def payload_as(self, payload_type: type[Any]) -> Any:  # noqa: ANN401
         """The payload as another type.
@@ -157,7 +153,7 @@ class ClaimedJob(Generic[PayloadT]):
         Raises:
             msgspec.ValidationError: the payload does not fit the type.
         """
-        return decode_value(self._wire.payload, payload_type)
+        return decode_value(self.wire.payload, payload_type)
 
 
 class Heartbeats(msgspec.Struct, frozen=True, rename="camel"):
@@ -169,7 +165,7 @@ class Heartbeats(msgspec.Struct, frozen=True, rename="camel"):
     """Held ones whose handlers should stop."""
 
 
-class Completions(msgspec.Struct, frozen=True):
+class Completions(msgspec.Struct, frozen=True, gc=False):
     """Which completions counted, as job ids in the order of the call."""
 
     completed: list[str]

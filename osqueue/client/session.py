@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import random as random_module
 from collections.abc import Callable, Sequence
-from typing import Literal, cast
+from functools import partial
+from typing import Literal
 
 import msgspec
 import trio
@@ -60,6 +61,7 @@ class Session:
         )
         self._transport = _make_transport(transport, self.traffic)
         self._is_closed = False
+        self._on_cancel = self._abandon
 
     async def run(self) -> None:
         """Serve the calls, until cancelled."""
@@ -94,12 +96,7 @@ class Session:
         call = self.send(method, params, is_sequenced=is_sequenced, wait_ms=wait_ms)
         call.on_orphaned = on_orphaned
         call.waiter = trio.lowlevel.current_task()
-
-        def abandon(_: object) -> trio.lowlevel.Abort:
-            self.calls.abandon(call)
-            return trio.lowlevel.Abort.SUCCEEDED
-
-        await trio.lowlevel.wait_task_rescheduled(abandon)
+        await trio.lowlevel.wait_task_rescheduled(partial(self._on_cancel, call))
         if call.result is None:
             assert call.error is not None
             raise call.error
@@ -119,6 +116,11 @@ class Session:
         self.traffic.outbox.ring()
         self.traffic.clock.ring()
         return call
+
+    def _abandon(self, call: Call, _: object) -> trio.lowlevel.Abort:
+        call.waiter = None
+        self.calls.abandon(call)
+        return trio.lowlevel.Abort.SUCCEEDED
 
     async def close(self) -> None:
         """Take no more calls, and end the connection politely, within a second."""
@@ -160,7 +162,8 @@ class Session:
 
 def _wake(call: Call) -> None:
     if call.waiter is not None:
-        trio.lowlevel.reschedule(cast("trio.lowlevel.Task", call.waiter))
+        trio.lowlevel.reschedule(call.waiter)
+        call.waiter = None
 
 
 def _make_transport(kind: Literal["websocket", "http"], traffic: Traffic) -> Transport:

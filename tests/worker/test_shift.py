@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import msgspec
 import pytest
 import trio
 import trio.testing
@@ -134,7 +135,7 @@ async def test_a_type_without_a_handler_is_a_dead_letter(
 ) -> None:
     run = Run()
     job = make_claimed(job_id="odd")
-    object.__setattr__(job, "_wire", job._wire.__class__(job_id="odd", attempt=1, type="other"))
+    job = msgspec.structs.replace(job, wire=msgspec.structs.replace(job.wire, type="other"))
     run.client.waiting = [job]
     nursery.start_soon(run.work, work_a_second)
     await trio.sleep(1)

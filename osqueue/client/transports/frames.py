@@ -12,7 +12,7 @@ from osqueue.core.errors import QueueError, Unavailable
 from osqueue.protocol.error_codes import error_from_wire
 from osqueue.protocol.messages import WireError, WireResult
 
-__all__ = ["decode_error", "decode_frame", "encode_frame", "error_of", "result_of"]
+__all__ = ["Reply", "decode_error", "decode_frame", "encode_frame", "error_of", "result_of"]
 
 NO_RESULT = Raw(b"\x80")
 
@@ -27,8 +27,12 @@ class _Request(msgspec.Struct, rename="camel", omit_defaults=True, gc=False):
     first_incomplete: int | None = None
 
 
+class Reply(WireResult, gc=False):
+    """A reply or event, as `WireResult`; nothing that it holds refers back to it."""
+
+
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(list[WireResult] | WireResult).decode
+_decode = msgspec.msgpack.Decoder(list[Reply] | Reply).decode
 _decode_error = msgspec.msgpack.Decoder(WireError).decode
 
 
@@ -43,14 +47,14 @@ def encode_frame(calls: Sequence[Call], *, floor: int) -> bytes:
     return _encode(requests)
 
 
-def decode_frame(body: bytes) -> Sequence[WireResult]:
+def decode_frame(body: bytes) -> Sequence[Reply]:
     """The replies (and events) of one frame.
 
     Raises:
         msgspec.DecodeError: the broker sent something else.
     """
     frame = _decode(body)
-    return [frame] if isinstance(frame, WireResult) else frame
+    return [frame] if isinstance(frame, Reply) else frame
 
 
 def result_of(reply: WireResult) -> Raw:
