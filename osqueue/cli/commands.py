@@ -68,7 +68,7 @@ def server(json_logs: bool, **flags: SettingValue | None) -> None:
     with reporting(end_with_line(as_json=json_logs)):
         settings = read_settings(SERVER_GROUPS, flags)
     tell = start_logs(settings)
-    from osqueue.cli.broker_process import run_broker
+    from osqueue.cli.broker.process import run_broker
 
     with reporting(tell):
         run_broker(settings)

@@ -41,7 +41,13 @@ class SettingOption(click.Option):
     flags and environment are refused in the same words.
     """
 
-    def __init__(self, param_decls: Sequence[str], *, setting: Setting, **attributes: Any) -> None:  # noqa: ANN401
+    def __init__(
+        self,
+        param_decls: Sequence[str],
+        *,
+        setting: Setting,
+        **attributes: Any,  # noqa: ANN401
+    ) -> None:
         super().__init__(param_decls, help=describe(setting), default=None, **attributes)
         self.setting = setting
 

@@ -127,7 +127,7 @@ def test_modules_are_the_commands_that_they_stand_for(tmp_path: Path) -> None:
 def test_broker_loads_neither_the_client_nor_rich(tmp_path: Path) -> None:
     """They would cost a restarted broker a third of its start."""
     code = (
-        "import sys, osqueue.cli, osqueue.cli.logs, osqueue.cli.broker_process;"
+        "import sys, osqueue.cli, osqueue.cli.logs, osqueue.cli.broker.process;"
         "print(sorted({'rich', 'httpx', 'trio_websocket', 'osqueue.client'} & set(sys.modules)))"
     )
     assert run_osqueue([code], tmp_path, module=None).stdout.strip() == "[]"

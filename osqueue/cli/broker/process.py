@@ -14,7 +14,7 @@ from typing import NoReturn
 import structlog
 import trio
 
-from osqueue.cli.composition import describe_place, make_server
+from osqueue.cli.broker.composition import describe_place, make_server
 from osqueue.cli.endings import CommandError, ExitStatus, first_leaf
 from osqueue.server.serving import ListenError, Server
 from osqueue.settings import Settings

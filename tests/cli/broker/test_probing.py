@@ -10,7 +10,7 @@ from functools import partial
 import pytest
 import trio
 
-from osqueue.cli.probing import is_refusal, name_in, probe_leader
+from osqueue.cli.broker.probing import is_refusal, name_in, probe_leader
 
 NAME = "0123456789abcdef"
 ANSWER = (

@@ -15,7 +15,7 @@ import trio
 
 from osqueue.broker.broker import Broker
 from osqueue.broker.clocks import SystemClock
-from osqueue.cli.broker_process import BrokerProcess
+from osqueue.cli.broker.process import BrokerProcess
 from osqueue.client import Client
 from osqueue.core.leadership import BrokerIdentity
 from osqueue.server.serving import Server

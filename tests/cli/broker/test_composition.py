@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from osqueue.cli import composition
-from osqueue.cli.composition import describe_place, machine_name, make_server, make_store
+from osqueue.cli.broker import composition
+from osqueue.cli.broker.composition import describe_place, machine_name, make_server, make_store
 from osqueue.server.serving import ListenError
 from osqueue.settings import Settings
 from storage_adapters.file import FileStore

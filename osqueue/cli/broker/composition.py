@@ -15,7 +15,7 @@ import msgspec
 
 from osqueue.broker.broker import Broker
 from osqueue.broker.clocks import SystemClock
-from osqueue.cli.probing import probe_leader
+from osqueue.cli.broker.probing import probe_leader
 from osqueue.core.ids import make_broker_name
 from osqueue.core.leadership import BrokerIdentity
 from osqueue.server.serving import Server
