@@ -110,7 +110,8 @@ def test_entry_under_random_use_agrees_with_a_plain_set(seeded_random: random.Ra
 
 
 def test_table_finds_only_sequences_that_were_applied() -> None:
-    table = make_table(2)
+    table = make_table(2, 4)
+    assert table.find(make_repeat(4), 0) is table.find(make_repeat(2), 0)
     assert table.find(make_repeat(2), 0) is table.entry("client-1")
     assert table.find(make_repeat(1), 0) is None
     assert table.find(make_repeat(2, client_id="client-2"), 0) is None

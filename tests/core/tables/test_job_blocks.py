@@ -90,7 +90,7 @@ def test_blocks_thinned_out_are_merged_and_full_ones_stay_encoded() -> None:
     blocks.encode()
     kept = jobs[-2 * BLOCK_JOBS :]
     for job in jobs[: -2 * BLOCK_JOBS]:
-        if job.order % BLOCK_JOBS == 1:
+        if job.order % (2 * BLOCK_JOBS) == 1:
             kept.append(job)
         else:
             blocks.remove(job)

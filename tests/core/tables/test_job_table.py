@@ -127,6 +127,9 @@ def test_claimed_jobs_come_in_the_order_of_their_claim_even_after_loading() -> N
     table = JobTable([make_job(1, **held), make_job(2, priority=3, **held), make_job(3, **held)])
     assert ids(table.claimed_under("worker-1", "claim-1")) == ["job-2", "job-1", "job-3"]
     assert table.claimed_under("worker-2", "claim-1") == []
+    table.remove(table.by_id["job-1"])
+    table.check_invariants()
+    assert ids(table.claimed_under("worker-1", "claim-1")) == ["job-2", "job-3"]
 
 
 def test_lease_of_a_claimed_job_runs_from_the_settlement() -> None:
