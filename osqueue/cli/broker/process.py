@@ -23,6 +23,9 @@ __all__ = ["BrokerProcess", "run_broker"]
 
 log = structlog.get_logger("osqueue")
 
+ECHO_S = 0.5
+"""A repeat of the same signal within this is the same request: `timeout` and process groups send
+one to the child itself and then to the whole group."""
 SIGNAL_STATUS = 128
 """A process that ends by signal N has, to a shell, the status 128 + N."""
 
@@ -143,13 +146,18 @@ class BrokerProcess:
     async def _heed_signals(self, *, task_status: trio.TaskStatus[None]) -> None:
         with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
             task_status.started()
+            first, first_at = 0, 0.0
             async for number in signals:
                 name = signal.Signals(number).name
-                if self._is_stopping:
+                if not first:
+                    first, first_at = number, trio.current_time()
+                    log.info(
+                        "stopping", signal=name, drain_timeout_ms=self._settings.drain_timeout_ms
+                    )
+                    self._is_stopping = True
+                    self._nursery.start_soon(self._stop)
+                elif number != first or trio.current_time() > first_at + ECHO_S:
                     end_at_once(number, name)
-                log.info("stopping", signal=name, drain_timeout_ms=self._settings.drain_timeout_ms)
-                self._is_stopping = True
-                self._nursery.start_soon(self._stop)
 
     async def _stop(self) -> None:
         """Drain, release, and only then stop listening."""

@@ -199,6 +199,15 @@ def test_second_signal_ends_at_once(tmp_path: Path) -> None:
         assert broker.wait_ended() == 128 + signal.SIGINT
 
 
+def test_signal_that_arrives_twice_at_once_is_one_request(tmp_path: Path) -> None:
+    with started_broker(tmp_path, **SLOW_MEMORY) as broker:
+        broker.send(signal.SIGTERM)
+        broker.wait_event("stopping")
+        broker.send(signal.SIGTERM)
+        assert broker.wait_event("stopped")["released"] is True
+        assert broker.wait_ended() == 0
+
+
 def test_signal_before_the_election_ends_with_status_0(tmp_path: Path) -> None:
     given = {"BROKER_PORT": "0", "STORAGE_BACKEND": "memory", "MEMORY_LATENCY_MS": "30000"}
     with OsqueueProcess([], given, tmp_path, "osqueue.server") as broker:
