@@ -101,6 +101,8 @@ class BlockingClient:
     def __enter__(self) -> Self:
         self._thread.start()
         self._is_running.wait()
+        if self._stop is None:
+            raise RuntimeError("the client's thread did not start; its error stands above")
         return self
 
     def __exit__(
@@ -109,11 +111,10 @@ class BlockingClient:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        assert self._token is not None
-        assert self._stop is not None
         stop = self._stop
         self._stop = None
-        self._token.run_sync_soon(stop.set)
+        if stop is not None and self._token is not None:
+            self._token.run_sync_soon(stop.set)
         self._thread.join()
 
     def run(self, function: Callable[[], Awaitable[ResultT]]) -> ResultT:
@@ -127,7 +128,11 @@ class BlockingClient:
         return trio.from_thread.run(function, trio_token=self._token)
 
     def _run_loop(self) -> None:
-        trio.run(self._serve)
+        try:
+            trio.run(self._serve)
+        finally:
+            self._stop = None
+            self._is_running.set()
 
     async def _serve(self) -> None:
         stop = trio.Event()

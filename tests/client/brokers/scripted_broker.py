@@ -18,7 +18,7 @@ from trio_websocket import (
 from osqueue.core.errors import QueueError
 from osqueue.protocol.error_codes import error_to_wire
 
-__all__ = ["Answer", "Asked", "Drop", "ScriptedBroker", "Silence", "submitted"]
+__all__ = ["HELLO", "Answer", "Asked", "Drop", "ScriptedBroker", "Silence", "submitted"]
 
 Asked = dict[str, Any]
 """One request as it came."""

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import random
 from collections.abc import AsyncIterator
 from functools import partial
 
+import msgspec
 import pytest
 import trio
+import trio.testing
 
 from osqueue.client import Client
+from osqueue.client.transports.websocket_transport import SILENCE_S
 from osqueue.core.errors import (
     BrokerProtocolError,
     InvalidRequest,
@@ -20,6 +25,7 @@ from osqueue.core.errors import (
     Unavailable,
 )
 from tests.client.brokers.scripted_broker import (
+    HELLO,
     Answer,
     Asked,
     Drop,
@@ -27,10 +33,12 @@ from tests.client.brokers.scripted_broker import (
     Silence,
     submitted,
 )
+from tests.server.harness import make_frame
 
 __all__: list[str] = []
 
-TEST_S = 10.0
+TEST_S = 20.0
+WEBSOCKET_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 
 @pytest.fixture(autouse=True)
@@ -272,6 +280,46 @@ async def test_a_server_that_speaks_no_websocket_is_not_waited_for(nursery: trio
     async with Client(f"http://127.0.0.1:{port}", timeout_s=0.3) as client:
         with pytest.raises(Unavailable, match="404"):
             await client.submit()
+
+
+async def test_a_silent_broker_is_left(
+    nursery: trio.Nursery, mock_clock: trio.testing.MockClock
+) -> None:
+    mock_clock.autojump_threshold = 0.05
+    came_back = trio.Event()
+    connection_count = 0
+
+    async def greet_and_fall_silent(stream: trio.SocketStream) -> None:
+        nonlocal connection_count
+        connection_count += 1
+        if connection_count > 1:
+            came_back.set()
+        head = bytes(await stream.receive_some())
+        key = head.partition(b"Sec-WebSocket-Key: ")[2].partition(b"\r\n")[0]
+        accept = base64.b64encode(hashlib.sha1(key + WEBSOCKET_GUID).digest())
+        await stream.send_all(
+            b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            b"Sec-WebSocket-Accept: " + accept + b"\r\n\r\n"
+        )
+        await stream.receive_some()
+        reply = msgspec.msgpack.encode({"id": 0, "ok": True, "result": HELLO})
+        await stream.send_all(make_frame(0x2, reply, is_masked=False))
+        async for _ in stream:
+            pass
+
+    listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
+    nursery.start_soon(trio.serve_listeners, greet_and_fall_silent, listeners)
+    port = listeners[0].socket.getsockname()[1]
+    started_at = trio.current_time()
+    async with (
+        Client(f"http://127.0.0.1:{port}") as client,
+        trio.open_nursery() as calls,
+    ):
+        calls.start_soon(client.submit)
+        await came_back.wait()
+        calls.cancel_scope.cancel()
+    assert trio.current_time() - started_at >= 2 * SILENCE_S
+    nursery.cancel_scope.cancel()
 
 
 async def test_a_connection_that_ends_before_the_greeting_is_left_at_once(
