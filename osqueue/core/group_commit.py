@@ -140,7 +140,8 @@ class GroupCommit:
     def write_succeeded(self, version: str, steady_ms: int) -> None:
         """The write in flight was answered with its new version."""
         pending = self._end_act()
-        self._pace.succeeded(steady_ms - pending.act_started_ms)
+        duration_ms = steady_ms - pending.act_started_ms
+        self._pace.succeeded(duration_ms, pending.document_bytes)
         self._landed(version, steady_ms)
 
     def write_not_applied(self, steady_ms: int) -> None:

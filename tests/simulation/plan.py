@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import random as random_module
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from osqueue.core.limits import Limits, QueueRules
 from osqueue.core.retry_policy import RetryPolicy
 
-__all__ = ["FAULTS", "Coverage", "Plan", "make_plan"]
+__all__ = ["FAULTS", "Coverage", "Plan", "make_plan", "make_quiet_plan"]
 
 FAULTS: dict[str, float] = {
     # Of one write.
@@ -140,3 +141,25 @@ def make_plan(seed: int) -> Plan:
         # A slow store makes leases of up to 12 times the timeout; one may have been renewed.
         calm_ms=60_000 + 40 * timeout_ms,
     )
+
+
+def make_quiet_plan(seed: int = 0, **changes: Any) -> Plan:
+    """A plan without faults, for scenarios: two brokers, one producer, one worker."""
+    plan = Plan(
+        seed=seed,
+        brokers=2,
+        producers=1,
+        workers=1,
+        faults={},
+        heartbeat_ms=1_000,
+        timeout_ms=3_000,
+        lease_ms=6_000,
+        interval_ms=0,
+        job_wait_ms=500,
+        frame_requests=100,
+        client_timeout_ms=30_000,
+        rules=QueueRules(lease_ms=6_000),
+        versions_name_bytes=True,
+        calm_ms=180_000,
+    )
+    return replace(plan, **changes)

@@ -25,9 +25,13 @@ class WritePace:
         self._recent_ms: deque[int] = deque(maxlen=_RECENT_WRITES)
         self._timeouts_in_a_row = 0
 
-    def succeeded(self, duration_ms: int) -> None:
-        """A write was answered after so long."""
-        self._recent_ms.append(duration_ms)
+    def succeeded(self, duration_ms: int, document_bytes: int = 0) -> None:
+        """A write of so many bytes was answered after so long.
+
+        One that took longer than its attempt may take stood still with its machine, or with this
+        process: that says nothing about the store.
+        """
+        self._recent_ms.append(min(duration_ms, self.attempt_timeout_ms(document_bytes)))
         self._timeouts_in_a_row = 0
 
     def timed_out(self, timeout_ms: int) -> None:

@@ -140,6 +140,11 @@ class BrokerProcess(Process):
     def __repr__(self) -> str:
         return f"broker {self.label}"
 
+    @property
+    def is_acting(self) -> bool:
+        """Whether a call to the store, or a probe, is under way."""
+        return self._act is not None
+
     # What happens to it.
 
     def crash(self, *, is_silent: bool) -> None:

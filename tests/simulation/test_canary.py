@@ -1,0 +1,257 @@
+"""Plants known bugs and requires the checkers to find them: what they cannot see, they cannot guard.
+
+Each bug lives in this process alone, put in the place of the right code for as long as seeds are
+played. It must be found within `SEEDS_MAX` seeds, by one of the checkers that guard against it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import pytest
+
+from osqueue.core import group_commit
+from osqueue.core.document import load_document
+from osqueue.core.group_commit import GroupCommit
+from osqueue.core.ids import CommitId
+from osqueue.core.mutations import ExpireJobs, ReadStats
+from osqueue.core.queries import evaluate_query
+from osqueue.core.queue_state import QueueState
+from osqueue.core.tables import client_table
+from osqueue.core.tables.client_table import ClientEntry, ClientTable
+from osqueue.core.tables.job_table import JobTable
+from osqueue.core.writes.batches import Batch
+from osqueue.core.writes.effects import Settle
+from osqueue.core.writes.forming import Forming
+from osqueue.core.writes.pending_write import PendingWrite, Verdict
+from osqueue.core.writes.terms import CommitIds
+from tests.simulation.checkers.views import Violation
+from tests.simulation.world import World, make_plan
+
+SEEDS_MAX = 150
+Plant = Callable[[pytest.MonkeyPatch], None]
+CANARIES: dict[str, tuple[Plant, set[str]]] = {}
+
+
+def canary(*checkers: str) -> Callable[[Plant], Plant]:
+    """The checkers of which one must find the planted bug."""
+
+    def register(plant: Plant) -> Plant:
+        CANARIES[plant.__name__] = (plant, set(checkers))
+        return plant
+
+    return register
+
+
+@canary("durability", "one holder")
+def replies_before_the_write(patch: pytest.MonkeyPatch) -> None:
+    begin_write = GroupCommit._begin_write
+
+    def settles_first(self: GroupCommit, now_ms: int, steady_ms: int) -> None:
+        begin_write(self, now_ms, steady_ms)
+        batch = self._batch
+        assert batch is not None
+        self._settled.tickets.extend(batch.settle())
+        self._batch = Batch()
+
+    patch.setattr(GroupCommit, "_begin_write", settles_first)
+
+
+@canary("epochs", "no double enqueue")
+def applies_again_after_being_deposed(patch: pytest.MonkeyPatch) -> None:
+    loaded = GroupCommit.document_loaded
+
+    def takes_over_what_it_finds(
+        self: GroupCommit, data: bytes, version: str, steady_ms: int
+    ) -> None:
+        pending = self._pending
+        assert pending is not None
+        found = load_document(data, self._rules, self._random)
+        if found.header.epoch <= self.epoch or found.header.commit_id == str(pending.commit_id):
+            loaded(self, data, version, steady_ms)
+            return
+        # The same requests once more, on top of what the new leader has written.
+        self._end_act()
+        batch = self._batch
+        assert batch is not None
+        self.state, self._version, self._pending = found.state, version, None
+        for ticket, index in batch._entries:
+            request = ticket.requests[index]
+            self.state.apply(request, now_ms=0, steady_ms=steady_ms)  # type: ignore[arg-type]
+        self._begin_write(0, steady_ms)
+
+    patch.setattr(GroupCommit, "document_loaded", takes_over_what_it_finds)
+
+
+@canary("commit ids", "epochs")
+def names_commits_without_the_broker(patch: pytest.MonkeyPatch) -> None:
+    def next_id(self: CommitIds, epoch: int) -> CommitId:
+        self._sequence += 1
+        return CommitId(epoch, self._sequence, "0" * 16)
+
+    patch.setattr(CommitIds, "next", next_id)
+
+
+@canary("refusals")
+def takes_a_lost_reply_for_a_failure(patch: pytest.MonkeyPatch) -> None:
+    def fails(self: GroupCommit, *, timed_out_ms: int | None = None) -> None:
+        pending, batch = self._end_act(), self._batch
+        assert batch is not None
+        self._give_up(pending, batch, pending.act_started_ms)
+
+    patch.setattr(GroupCommit, "write_outcome_unknown", fails)
+
+
+@canary("refusals")
+def takes_409_after_an_unknown_attempt_for_not_applied(patch: pytest.MonkeyPatch) -> None:
+    not_applied = PendingWrite.not_applied
+
+    def forgets(self: PendingWrite, steady_ms: int) -> None:
+        self.was_ever_unknown = False
+        not_applied(self, steady_ms)
+
+    patch.setattr(PendingWrite, "not_applied", forgets)
+
+
+@canary("committed memory")
+def answers_without_being_trusted(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(GroupCommit, "is_trusted", lambda self, steady_ms: True)
+
+
+@canary("durability", "refusals")
+def keeps_only_the_highest_sequence(patch: pytest.MonkeyPatch) -> None:
+    def has(self: ClientEntry, sequence: int) -> bool:
+        return bool(self.applied) and sequence <= self.applied[-1][1]
+
+    patch.setattr(ClientEntry, "has", has)
+
+
+@canary("no double enqueue", "repeats")
+def drops_entries_early(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(client_table, "CLIENT_ENTRY_TTL_MS", 500)
+
+
+@canary("leases")
+def expires_before_the_heartbeats_of_the_batch(patch: pytest.MonkeyPatch) -> None:
+    apply_all = Forming.apply_all
+
+    def expires_first(self: Forming, *, is_trusted: bool) -> None:
+        if is_trusted:
+            self._state.apply(ExpireJobs(), now_ms=self._now_ms, steady_ms=self._steady_ms)
+        apply_all(self, is_trusted=is_trusted)
+
+    patch.setattr(Forming, "apply_all", expires_first)
+
+
+@canary("committed memory")
+def answers_queries_while_a_write_is_in_flight(patch: pytest.MonkeyPatch) -> None:
+    enqueue = GroupCommit.enqueue
+
+    def answers_at_once(self: GroupCommit, ticket: Any) -> None:
+        [first, *others] = ticket.requests
+        if self._pending is None or others or not isinstance(first, ReadStats):
+            enqueue(self, ticket)
+            return
+        ticket.outcomes[0] = evaluate_query(first, self.state, self.header, [])
+        ticket.unsettled_count = 0
+        self._settled.tickets.append(ticket)
+        self._act_is_running, is_running = False, self._act_is_running
+        self._act_is_running = is_running
+
+    patch.setattr(GroupCommit, "enqueue", answers_at_once)
+
+
+@canary("durability", "refusals", "stale acknowledgements")
+def keeps_the_state_of_a_batch_that_is_given_up(patch: pytest.MonkeyPatch) -> None:
+    def gives_up(self: GroupCommit, pending: PendingWrite, batch: Batch, steady_ms: int) -> None:
+        committed = self.state
+        give_up(self, pending, batch, steady_ms)
+        self.state = committed
+
+    give_up = GroupCommit._give_up
+    patch.setattr(GroupCommit, "_give_up", gives_up)
+
+
+@canary("refusals", "durability")
+def tells_not_landed_where_nothing_can_tell(patch: pytest.MonkeyPatch) -> None:
+    loaded = PendingWrite.loaded
+
+    def is_sure(self: PendingWrite, *arguments: Any) -> Verdict:
+        verdict = loaded(self, *arguments)
+        sure = {Verdict.UNTELLABLE, Verdict.LANDED_THEN_DEPOSED}
+        return Verdict.NOT_LANDED if verdict in sure else verdict
+
+    patch.setattr(PendingWrite, "loaded", is_sure)
+
+
+@canary("stale acknowledgements", "one holder", "durability", "causes")
+def takes_acknowledgements_of_any_attempt(patch: pytest.MonkeyPatch) -> None:
+    def find_held(self: JobTable, worker_id: str, lease: Any) -> Any:
+        job = self.by_id.get(lease.job_id)
+        return job if job is not None and job.is_held else None
+
+    patch.setattr(JobTable, "find_held", find_held)
+
+
+@canary("no double enqueue", "repeats")
+def keeps_applied_sequences_outside_the_document(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(ClientTable, "encode", lambda self: [])
+
+
+@canary("delivery order")
+def delivers_the_newest_first(patch: pytest.MonkeyPatch) -> None:
+    def next_job_id(self: QueueState, claim: Any) -> str | None:
+        waiting = [job for job in self.table.by_id.values() if job.status == "unclaimed"]
+        wanted = [job for job in waiting if not claim.types or job.type in claim.types]
+        return None if self.totals.paused or not wanted else wanted[-1].id
+
+    patch.setattr(QueueState, "_next_job_id", next_job_id)
+
+
+@canary("no job is lost", "counters", "causes")
+def drops_jobs_that_are_past_their_attempts(patch: pytest.MonkeyPatch) -> None:
+    move = JobTable.move
+
+    def drops(self: JobTable, job: Any, status: Any) -> None:
+        if status == "dead":
+            self.remove(job)
+        else:
+            move(self, job, status)
+
+    patch.setattr(JobTable, "move", drops)
+
+
+@canary("leases", "committed memory", "durability")
+def gives_back_whatever_was_repeated(patch: pytest.MonkeyPatch) -> None:
+    hand_out = Batch.hand_out
+
+    def forgets(self: Batch, *arguments: Any, is_repeat: bool) -> None:
+        hand_out(self, *arguments, is_repeat=False)
+
+    patch.setattr(Batch, "hand_out", forgets)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", CANARIES)
+def test_planted_bug_is_found(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    plant, checkers = CANARIES[name]
+    plant(monkeypatch)
+    seeds, found = hunt(SEEDS_MAX)
+    assert found is not None, f"{name} was not found in {seeds} seeds"
+    assert found.checker in checkers, f"{name} was found by {found}"
+    assert str(found).startswith(found.checker)
+
+
+def hunt(seeds_max: int) -> tuple[int, Violation | None]:
+    """Play until a checker finds something. Returns the number of seeds that it took."""
+    for seed in range(seeds_max):
+        try:
+            World(make_plan(seed)).play()
+        except Violation as found:
+            return seed + 1, found
+    return seeds_max, None
+
+
+del msgspec, group_commit, Settle
