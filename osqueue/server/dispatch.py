@@ -225,7 +225,8 @@ class Dispatcher:
         return outcome
 
     async def _ask(self, requests: Sequence[Request], is_waiting: bool) -> Sequence[Outcome]:
-        if self._drain_reason:
+        # A broker that drains still answers repeats of what it has applied, so it decides.
+        if self._drain_reason and (is_waiting or not self.broker.is_draining):
             refusal = Unavailable(f"The broker is stopping: {self._drain_reason}")
             return [refusal] * len(requests)
         if not is_waiting:
