@@ -93,11 +93,12 @@ class DrivenBroker:
         *,
         interval_ms: int = 0,
         host: str = "",
+        address: str = "",
         steady_ms: int = 1_000_000,
     ) -> None:
         self.stored = stored
         self.name = f"{number:016x}"
-        self.address = f"10.0.0.{number}:8080"
+        self.address = address or f"10.0.0.{number}:8080"
         self.steady_ms = steady_ms
         self.rules = QueueRules()
         self.pace = WritePace(heartbeat_interval_ms=BEAT_MS, broker_timeout_ms=TIMEOUT_MS)

@@ -108,7 +108,7 @@ class TestFourRules:
 
     def test_conflict_with_nothing_else_there_sends_the_same_bytes_again(self) -> None:
         broker = lead()
-        ticket, write = broker.begin_write(submit_job())
+        ticket, _ = broker.begin_write(submit_job())
         broker.term.write_conflicted()
         broker.look(broker.expect(LoadDocument))
         broker.land(next_write(broker))
