@@ -2,7 +2,8 @@
 
 `python -m benchmarks.end_to_end [--json] [--store URL] [--transport http]`: a broker on the memory
 store in a process of its own, one Client here. A round submits jobs one by one from all callers,
-then each caller claims and completes them one by one. Every call waits for its durable answer.
+then each caller claims and completes them one by one; then the same once more, with each completion
+and the next claim in one call, as workers do. Every call waits for its durable answer.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from typing import Any, Literal
 
 import trio
 
-from osqueue.client import Client
+from osqueue.client import Claim, Client, Completion
 
 __all__ = ["main"]
 
@@ -59,6 +60,7 @@ class Round:
         self.broker_id = broker_id
         self.submits = Span()
         self.cycles = Span()
+        self.joint_cycles = Span()
 
     async def submit(self, client: Client, callers: int) -> None:
         """All jobs into the queue, one call each."""
@@ -80,6 +82,20 @@ class Round:
                     await client.complete(job)
 
         with self.cycles.measure(self.broker_id):
+            await run_callers(call, callers)
+
+    async def cycle_jointly(self, client: Client, callers: int) -> None:
+        """All jobs out of it, each completed in the call that claims the next one."""
+
+        async def call(caller: int) -> None:
+            worker_id = f"worker-{caller}"
+            claim = Claim(types=["benchmark"])
+            jobs = await client.claim(worker_id, types=["benchmark"])
+            while jobs:
+                done = [Completion(job) for job in jobs]
+                jobs = (await client.complete_many(worker_id, done, claim=claim)).jobs
+
+        with self.joint_cycles.measure(self.broker_id):
             await run_callers(call, callers)
 
 
@@ -133,6 +149,8 @@ async def measure(
             current = Round(jobs, broker_id)
             await current.submit(client, callers)
             await current.cycle(client, callers)
+            await Round(jobs, broker_id).submit(client, callers)
+            await current.cycle_jointly(client, callers)
             left = (await client.stats()).total
             assert left == 0, f"{left} jobs are left"
             done.append(current)
@@ -155,10 +173,17 @@ def summarize(rounds: list[Round]) -> dict[str, Any]:
     return {
         "submits_per_s": spread([one.jobs / one.submits.elapsed_s for one in rounds]),
         "cycles_per_s": spread([one.jobs / one.cycles.elapsed_s for one in rounds]),
+        "joint_cycles_per_s": spread([one.jobs / one.joint_cycles.elapsed_s for one in rounds]),
         "client_us_per_submit": spread([each(one, one.submits.client_cpu_s) for one in rounds]),
         "broker_us_per_submit": spread([each(one, one.submits.broker_cpu_s) for one in rounds]),
         "client_us_per_cycle": spread([each(one, one.cycles.client_cpu_s) for one in rounds]),
         "broker_us_per_cycle": spread([each(one, one.cycles.broker_cpu_s) for one in rounds]),
+        "client_us_per_joint_cycle": spread(
+            [each(one, one.joint_cycles.client_cpu_s) for one in rounds]
+        ),
+        "broker_us_per_joint_cycle": spread(
+            [each(one, one.joint_cycles.broker_cpu_s) for one in rounds]
+        ),
         "rounds": len(rounds),
         "jobs_per_round": rounds[0].jobs,
         "python": platform.python_version(),
@@ -197,8 +222,8 @@ def main() -> None:
     """Run the benchmark and print what it found."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--callers", type=int, default=1_000)
-    parser.add_argument("--jobs", type=int, default=30_000, help="jobs a round")
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--jobs", type=int, default=20_000, help="jobs a round")
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--store", default="memory:")
     parser.add_argument("--transport", choices=("websocket", "http"), default="websocket")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of a table")
