@@ -117,7 +117,8 @@ def make_repeat(sequence: int, *, floor: int = 0, client_id: str = "client-1") -
 def apply(
     state: QueueState, mutation: Mutation, *, now_ms: int = NOW_MS, steady_ms: int = STEADY_MS
 ) -> Outcome:
-    """Apply a mutation, and check what must always hold."""
+    """Apply a mutation in a batch of its own, and check what must always hold."""
+    encode_document(make_header(), {}, state)
     outcome = state.apply(mutation, now_ms=now_ms, steady_ms=steady_ms)
     state.check_invariants()
     return outcome

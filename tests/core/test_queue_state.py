@@ -3,6 +3,7 @@
 import pytest
 from msgspec import Raw
 
+from osqueue.core.document import encode_document
 from osqueue.core.errors import QueueFull
 from osqueue.core.mutations import (
     ClaimJobs,
@@ -17,6 +18,7 @@ from osqueue.core.mutations import (
 from osqueue.core.outcomes import JobsExtended, JobsSubmitted
 from osqueue.core.queue_state import _APPLIERS, QueueState  # pyright: ignore[reportPrivateUsage]
 from osqueue.core.retry_policy import RetryPolicy
+from osqueue.core.tables.refusals import estimate_bytes
 from tests.builders import (
     NOW_MS,
     STEADY_MS,
@@ -24,6 +26,7 @@ from tests.builders import (
     claim,
     complete,
     fail,
+    make_header,
     make_job,
     make_new_job,
     make_repeat,
@@ -158,17 +161,18 @@ def test_submits_are_refused_at_90_percent_of_the_document_and_taken_again_below
     assert isinstance(submit(state, make_new_job(1)), JobsSubmitted)
 
 
-def test_document_bytes_count_clients_and_are_exact_once_encoded() -> None:
+def test_document_bytes_count_jobs_and_clients_exactly_once_they_are_encoded() -> None:
     state = make_state()
-    for sequence in range(1, 50):
-        submit(
-            state, make_new_job(sequence), repeat=make_repeat(sequence, client_id=f"c{sequence}")
-        )
-    assert state.added_bytes > 49 * 200
+    for number in range(1, 50):
+        repeat = make_repeat(1, client_id=f"client-{number}")
+        submit(state, make_new_job(number), repeat=repeat)
+    assert state.added_bytes == estimate_bytes([make_new_job(49)])
     loaded = reload(state)
     assert state.added_bytes == 0
-    assert state.document_bytes > 49 * 130
-    assert abs(loaded.document_bytes - state.document_bytes) < 10
+    document = b"".join(encode_document(make_header(), {}, state))
+    tables = document.partition(b'"clients":{')[2]
+    assert state.document_bytes == len(tables) - len(b'},\n"jobs":[\n\n]}\n')
+    assert loaded.document_bytes == state.document_bytes + len(b"{}[  ]")
 
 
 def test_claim_gives_jobs_by_priority_then_submission() -> None:
@@ -268,6 +272,12 @@ def test_heartbeat_extends_from_its_arrival_and_rides_along() -> None:
     assert state.next_expiry_ms() == STEADY_MS + 600 + LEASE_MS
     assert not state.has_changed
     assert reload(state).table.by_id["job-1"].heartbeat == NOW_MS + 5
+
+
+def test_heartbeat_of_a_cancelled_job_tells_its_worker_to_stop() -> None:
+    state = make_state(make_job(status="in_progress", cancel_requested=True))
+    outcome = heartbeat(state, Lease("job-1"), steady_ms=STEADY_MS)
+    assert outcome == JobsExtended(["job-1"], [], ["job-1"])
 
 
 def test_heartbeat_without_an_arrival_counts_from_now() -> None:

@@ -290,6 +290,10 @@ class QueueLife(RuleBasedStateMachine):
                 job.worker, job.lease_end = mutation.worker_id, self.now_ms + LEASE_MS  # pyright: ignore
 
     @rule()
+    def write(self) -> None:
+        encode_document(make_header(), {}, self.state)
+
+    @rule()
     def fail_over(self) -> None:
         chunks = encode_document(make_header(), {}, self.state)
         loaded = load_document(b"".join(chunks), self.state.rules, random.Random(1)).state

@@ -144,14 +144,13 @@ def test_unique_key_hit_is_recorded_and_stays_a_duplicate_when_the_key_is_free()
 
 
 @pytest.mark.parametrize(
-    "limits", [{"jobs_max": 1}, {"document_bytes_max": 1_000}, {"dead_jobs_max": 1}]
+    "limits", [{"jobs_max": 1}, {"document_bytes_max": 400}, {"dead_jobs_max": 1}]
 )
 def test_repeat_is_recognised_before_any_limit(limits: dict[str, int]) -> None:
     state = make_state(rules=make_rules(**limits))
     first = submit(state, repeat=make_repeat(1))
     claim(state)
     fail(state, is_final=True)
-    state.added_bytes = 5_000
     refused(submit(state, make_new_job(2), repeat=make_repeat(2)), QueueFull)
     assert submit(state, repeat=make_repeat(1)) == first
 

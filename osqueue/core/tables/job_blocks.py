@@ -100,6 +100,16 @@ class JobBlocks:
         self.encoded_bytes = sum(map(len, pieces))
         return pieces
 
+    def check_invariants(self) -> None:
+        """Assert that the blocks agree with their jobs, and what is cached with both; O(jobs)."""
+        orders = [job.order for job in self.after(-1)]
+        assert orders == sorted(set(orders)), "orders are unique and ascending"
+        assert len(orders) == self._count, "the count of jobs"
+        for first, block in zip(self._firsts, self._blocks, strict=True):
+            assert all(first <= order == job.order for order, job in block.jobs.items()), first
+            if block.encoded is not None and block.jobs:
+                assert block.encoded == self._encode_block(block), "a change was not told"
+
     def _block_of(self, job: Job) -> _Block:
         return self._blocks[bisect_right(self._firsts, job.order) - 1]
 

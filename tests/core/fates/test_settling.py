@@ -193,7 +193,6 @@ def test_complete_claims_the_next_jobs_in_the_same_step() -> None:
 
 def test_complete_past_95_percent_of_the_bytes_drops_the_result() -> None:
     state = make_state(held(result_ttl_ms=5), rules=make_rules(document_bytes_max=100))
-    state.added_bytes = 96
     complete(state, "job-1", result=Raw(b"3"))
     assert state.table.by_id["job-1"].result is UNSET
 
@@ -264,7 +263,6 @@ def test_errors_are_cut_and_only_the_last_are_kept() -> None:
 
 def test_errors_past_95_percent_of_the_bytes_lose_their_texts() -> None:
     state = make_state(held(), rules=make_rules(document_bytes_max=100))
-    state.added_bytes = 96
     fail(state, error=JobError("KeyError", "message", "traceback"))
     error = only(state.table.by_id["job-1"].errors)
     assert (error.type, error.message, error.traceback) == ("KeyError", "", "")

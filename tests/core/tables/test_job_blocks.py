@@ -59,6 +59,16 @@ def test_job_touched_has_its_block_encoded_again() -> None:
     assert blocks.encoded_blocks_count == 4
 
 
+def test_job_changed_without_a_touch_breaks_the_invariants() -> None:
+    blocks, jobs = make_blocks(2 * BLOCK_JOBS)
+    blocks.check_invariants()
+    blocks.encode()
+    blocks.check_invariants()
+    jobs[0].type = "changed"
+    with pytest.raises(AssertionError, match="a change was not told"):
+        blocks.check_invariants()
+
+
 def test_job_added_out_of_order_is_a_bug() -> None:
     blocks, _ = make_blocks(2)
     with pytest.raises(AssertionError, match="orders only grow"):
