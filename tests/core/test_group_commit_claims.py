@@ -269,6 +269,12 @@ class TestGivingBack:
         broker.settle()
         assert status_of(broker) == ("in_progress", 1, 3)
 
+    def test_other_requests_leave_the_give_back_alone(self) -> None:
+        broker = lead()
+        give_back_one(broker)
+        broker.answer(submit_job(2), claim_jobs("claim-2", types=["none"]))
+        assert status_of(broker) == ("unclaimed", 1, 4)
+
     def test_lease_runs_from_the_settlement_of_the_claim(self) -> None:
         broker = lead()
         broker.answer(submit_job())

@@ -114,6 +114,17 @@ class TestFourRules:
         broker.land(next_write(broker))
         assert broker.expect(Settle).tickets == [ticket]
 
+    def test_load_that_ignored_its_condition_says_the_same(self) -> None:
+        broker = lead()
+        ticket, write = broker.begin_write(submit_job())
+        broker.lose(write, is_applied=False)
+        broker.expect(LoadDocument)
+        assert broker.stored.data is not None
+        assert broker.stored.version is not None
+        broker.term.document_loaded(broker.stored.data, broker.stored.version, broker.steady_ms)
+        broker.land(next_write(broker))
+        assert broker.expect(Settle).tickets == [ticket]
+
     def test_success_without_a_load_needs_none(self) -> None:
         broker = lead()
         ticket, write = broker.begin_write(submit_job())

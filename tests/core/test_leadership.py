@@ -293,8 +293,9 @@ class TestProbes:
         last_ms = broker.steady_ms + TIMEOUT_MS
         while broker.steady_ms < last_ms:
             effect = broker.next()
-            assert not isinstance(effect, ProbeLeader)
+            assert not isinstance(effect, ProbeLeader | Elected)
             broker.do(effect)
+            assert not isinstance(effect, WaitUntil) or effect.steady_ms == broker.steady_ms
 
 
 class TestTakeover:

@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from osqueue.core.errors import Unavailable
-from osqueue.core.mutations import CompleteJobs, Completion, Lease, Mutation, ReadStats
+from osqueue.core.mutations import (
+    CompleteJobs,
+    Completion,
+    GiveBackJobs,
+    Lease,
+    Mutation,
+    ReadStats,
+)
 from osqueue.core.outcomes import JobsClaimed, JobsCompleted, QueueStats
 from osqueue.core.queue_state import QueueState
 from osqueue.core.writes.batches import Batch, Gathering
@@ -109,3 +116,13 @@ def test_types_that_became_ready_are_looked_at_once() -> None:
     scene.forming.apply_all(is_trusted=True)
     assert scene.state.table.newly_ready_types == set()
     assert len(scene.gathering.waiting_claims) == 1
+
+
+def test_give_backs_of_other_claims_stay_while_no_write_may_start() -> None:
+    scene = Scene(make_state(make_job(status="in_progress")))
+    give_back = GiveBackJobs(worker_id="worker-1", leases=[Lease("job-1")])
+    scene.gathering.give_backs["worker-1", "claim-1"] = give_back
+    ticket = scene.gather(claim_jobs("claim-2"))
+    scene.forming.apply_writeless()
+    assert ticket.outcomes == [JobsClaimed([])]
+    assert list(scene.gathering.give_backs.values()) == [give_back]
