@@ -105,6 +105,11 @@ class QueueLife(RuleBasedStateMachine):
         job = self.named(job_id)
         return job if job and job.status == "in_progress" and job.worker == worker else None
 
+    def hand_out(self, job: NaiveJob, worker: str) -> None:
+        """The model's beginning of an attempt."""
+        job.status, job.worker, job.attempts = "in_progress", worker, job.attempts + 1
+        job.lease_end = self.now_ms + LEASE_MS
+
     def release(self, job: NaiveJob, delay_ms: int = 0) -> None:
         """The model's end of an attempt that did not complete."""
         if job.cancelled:
@@ -162,8 +167,7 @@ class QueueLife(RuleBasedStateMachine):
         outcome = self.apply_sequenced(ClaimJobs(worker_id=worker, types=types, limit=limit))
         assert isinstance(outcome, JobsClaimed)
         for job in expected:
-            job.status, job.worker, job.attempts = "in_progress", worker, job.attempts + 1
-            job.lease_end = self.now_ms + LEASE_MS
+            self.hand_out(job, worker)
         assert [(job.job_id, job.attempt) for job in outcome.jobs] == [
             (job.id, job.attempts) for job in expected
         ]
@@ -281,13 +285,14 @@ class QueueLife(RuleBasedStateMachine):
         elif not isinstance(outcome, JobsClaimed):
             assert answer == outcome
         else:
-            self.last = None
+            # A claim that found nothing was not recorded: its repeat is a first attempt.
+            assert isinstance(mutation, ClaimJobs)
             assert isinstance(answer, JobsClaimed)
+            self.last = None
             for claimed in answer.jobs:
                 job = self.named(claimed.job_id)
                 assert job is not None
-                job.status, job.attempts = "in_progress", job.attempts + 1
-                job.worker, job.lease_end = mutation.worker_id, self.now_ms + LEASE_MS  # pyright: ignore
+                self.hand_out(job, mutation.worker_id)
 
     @rule()
     def write(self) -> None:
