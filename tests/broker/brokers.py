@@ -16,7 +16,7 @@ from osqueue.core.leadership import BrokerIdentity
 from osqueue.core.mutations import Request
 from osqueue.core.outcomes import Outcome
 from osqueue.settings import Settings
-from tests.broker.scripted_store import ScriptedStore
+from tests.broker.scripted_store import KEY, ScriptedStore
 
 __all__ = [
     "TIMEOUT_S",
@@ -35,6 +35,7 @@ def make_broker(
     store: ScriptedStore,
     number: int = 1,
     *,
+    key: str = KEY,
     probe_leader: ProbeAnswer = no_probe,
     **settings: Any,
 ) -> Broker:
@@ -46,6 +47,7 @@ def make_broker(
         ),
         clock=TrioClock(),
         random=random.Random(number),
+        key=key,
         probe_leader=probe_leader,
     )
 

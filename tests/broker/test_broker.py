@@ -1,0 +1,298 @@
+"""The life of a broker: submitting, being cancelled, draining, ending."""
+
+from __future__ import annotations
+
+import pytest
+import trio
+import trio.testing
+
+from osqueue.broker.broker import Broker
+from osqueue.core.errors import NotLeader, OutcomeUnknown, Unavailable
+from osqueue.core.mutations import ClaimJobs, ReadStats
+from osqueue.core.outcomes import JobsClaimed, JobsSubmitted, Outcome, QueueStats
+from storage_adapters.contract import StoreMisconfigured
+from tests.broker.brokers import TIMEOUT_S, ask, document, make_broker, start, stored_job_ids
+from tests.broker.scripted_store import Put, ScriptedStore
+from tests.core.driven import claim_jobs, claimed_ids, submit_job
+
+Clock = trio.testing.MockClock
+
+
+class Caller:
+    """Somebody who asks in a task of its own."""
+
+    def __init__(self, broker: Broker) -> None:
+        self.broker = broker
+        self.outcomes: list[Outcome] = []
+        self.scope = trio.CancelScope()
+
+    async def ask(self, *requests: ClaimJobs) -> None:
+        with self.scope:
+            self.outcomes = await self.broker.submit(requests)
+
+
+def waiting_claim(broker: Broker, **fields: object) -> ClaimJobs:
+    return claim_jobs(wait_until_ms=broker.steady_ms() + 60_000, **fields)
+
+
+class TestSubmit:
+    async def test_submit_of_nothing_is_answered_with_nothing(
+        self, autojump_clock: Clock, nursery: trio.Nursery
+    ) -> None:
+        broker = await start(nursery, ScriptedStore())
+        assert await broker.submit([]) == []
+        nursery.cancel_scope.cancel()
+
+    async def test_submit_gives_the_outcomes_in_the_order_of_the_requests(
+        self, autojump_clock: Clock, nursery: trio.Nursery
+    ) -> None:
+        broker = await start(nursery, ScriptedStore())
+        outcomes = await broker.submit([claim_jobs(), submit_job(1), ReadStats(), submit_job(2)])
+        assert outcomes[0] == JobsClaimed([])
+        assert outcomes[1] == JobsSubmitted(["job-1"])
+        assert isinstance(outcomes[2], QueueStats)
+        assert outcomes[3] == JobsSubmitted(["job-2"])
+        nursery.cancel_scope.cancel()
+
+    async def test_cancelled_caller_leaves_its_mutation_committed(
+        self, autojump_clock: Clock, nursery: trio.Nursery
+    ) -> None:
+        store = ScriptedStore()
+        broker = await start(nursery, store)
+        with trio.move_on_after(0.0005):
+            await ask(broker, submit_job())
+        await trio.sleep(1)
+        assert await stored_job_ids(store) == ["job-1"]
+        nursery.cancel_scope.cancel()
+
+    async def test_cancelled_waiting_claim_takes_nothing(
+        self, autojump_clock: Clock, nursery: trio.Nursery
+    ) -> None:
+        store = ScriptedStore()
+        broker = await start(nursery, store)
+        with trio.move_on_after(1):
+            await ask(broker, waiting_claim(broker))
+        await ask(broker, submit_job())
+        assert claimed_ids(await ask(broker, claim_jobs(worker_id="worker-2"))) == ["job-1"]
+        nursery.cancel_scope.cancel()
+
+    async def test_claim_of_a_caller_that_is_cancelled_during_the_write_is_given_back(
+        self, autojump_clock: Clock, nursery: trio.Nursery
+    ) -> None:
+        store = ScriptedStore()
+        broker = await start(nursery, store)
+        await ask(broker, submit_job())
+        with trio.move_on_after(0.0015):
+            await ask(broker, claim_jobs("claim-1"))
+        await trio.sleep(1)
+        job = (await document(store)).state.table.by_id["job-1"]
+        assert (job.status, job.attempts, job.max_attempts) == ("unclaimed", 1, 4)
+        nursery.cancel_scope.cancel()
+
+    async def test_many_waiters_are_all_woken_even_when_the_broker_is_cancelled(
+        self, autojump_clock: Clock
+    ) -> None:
+        store = ScriptedStore()
+        broker = make_broker(store)
+        answered: list[Outcome] = []
+        first_answered = trio.Event()
+
+        async def submit(number: int) -> None:
+            answered.append(await ask(broker, submit_job(number)))
+            first_answered.set()
+
+        async with trio.open_nursery() as callers, trio.open_nursery() as nursery:
+            await nursery.start(broker.run)
+            for number in range(1_500):
+                callers.start_soon(submit, number)
+            await first_answered.wait()
+            nursery.cancel_scope.cancel()
+        assert len(answered) == 1_500
+        assert all(isinstance(outcome, JobsSubmitted) for outcome in answered)
+
+
+class TestRun:
+    async def test_run_is_started_once_the_broker_leads_or_knows_who_does(
+        self, autojump_clock: Clock, nursery: trio.Nursery
+    ) -> None:
+        store = ScriptedStore()
+        broker = await start(nursery, store)
+        assert broker.is_trusted_leader
+        assert broker.leader_address == broker.advertised_address
+        assert broker.now_ms() - broker.steady_ms() == 1_700_000_000_000
+        follower = await start(nursery, store, 2)
+        assert follower.leader_address == broker.advertised_address
+        nursery.cancel_scope.cancel()
+
+    @pytest.mark.parametrize("is_written", [True, False])
+    async def test_cancelled_run_leaves_no_caller_waiting(
+        self, autojump_clock: Clock, is_written: bool
+    ) -> None:
+        store = ScriptedStore()
+        broker = make_broker(store)
+        async with trio.open_nursery() as callers, trio.open_nursery() as nursery:
+            await nursery.start(broker.run)
+            store.script.append(Put.HANG)
+            writing, waiting = Caller(broker), Caller(broker)
+            callers.start_soon(waiting.ask, waiting_claim(broker, types=["none"]))
+            await trio.sleep(0.1)
+            if is_written:
+                callers.start_soon(writing.ask, submit_job())
+                await trio.sleep(0.1)
+            nursery.cancel_scope.cancel()
+        assert isinstance(waiting.outcomes[0], NotLeader)
+        if is_written:
+            assert isinstance(writing.outcomes[0], OutcomeUnknown)
+        assert isinstance(await ask(broker, ReadStats()), NotLeader)
+
+    async def test_misconfigured_store_ends_the_run(self, autojump_clock: Clock) -> None:
+        broker = make_broker(ScriptedStore(), key="..")
+        with pytest.raises(StoreMisconfigured):
+            await broker.run()
+
+    async def test_statistics_count_on_from_term_to_term(
+        self, autojump_clock: Clock, nursery: trio.Nursery
+    ) -> None:
+        store = ScriptedStore()
+        broker = await start(nursery, store)
+        await ask(broker, submit_job(1))
+        store.script.append(Put.LOSE_REPLY)
+        store.reads_fail = True
+        await ask(broker, submit_job(2))
+        store.reads_fail = False
+        await trio.sleep(1)
+        await ask(broker, submit_job(3))
+        counts = broker.statistics
+        assert (counts.terms, counts.mutation_writes, counts.commits) == (2, 3, 2)
+        assert counts.unknown_outcomes == 1
+        assert counts.writes == len(store.bodies)
+        assert counts.reads == store.reads_count
+        assert counts.bytes_written > 0
+        assert counts.bytes_read > 0
+        assert counts.last_commit is not None
+        assert counts.last_commit.mutations == 1
+        nursery.cancel_scope.cancel()
+
+    async def test_wait_lead_lost_ends_with_the_term(
+        self, autojump_clock: Clock, nursery: trio.Nursery
+    ) -> None:
+        broker = await start(nursery, ScriptedStore())
+        nursery.start_soon(broker.drain)
+        with trio.fail_after(1):
+            await broker.wait_lead_lost()
+        nursery.cancel_scope.cancel()
+
+
+class TestDrain:
+    async def test_drain_answers_what_is_here_and_releases(
+        self, autojump_clock: Clock, nursery: trio.Nursery
+    ) -> None:
+        store = ScriptedStore()
+        broker = await start(nursery, store)
+        submitting, waiting = Caller(broker), Caller(broker)
+        nursery.start_soon(submitting.ask, submit_job())
+        nursery.start_soon(waiting.ask, waiting_claim(broker, types=["none"]))
+        await trio.sleep(0.0005)
+        await broker.drain()
+        assert submitting.outcomes == [JobsSubmitted(["job-1"])]
+        assert waiting.outcomes == [JobsClaimed([])]
+        assert (await document(store)).header.broker is None
+        assert isinstance(await ask(broker, ReadStats()), Unavailable)
+
+    async def test_drain_twice_is_drained_once(
+        self, autojump_clock: Clock, nursery: trio.Nursery
+    ) -> None:
+        store = ScriptedStore()
+        broker = await start(nursery, store)
+        async with trio.open_nursery() as both:
+            both.start_soon(broker.drain)
+            both.start_soon(broker.drain)
+        attempts_count = len(store.bodies)
+        await broker.drain()
+        await trio.sleep(TIMEOUT_S)
+        assert len(store.bodies) == attempts_count
+
+    async def test_drain_that_is_cancelled_goes_on(
+        self, autojump_clock: Clock, nursery: trio.Nursery
+    ) -> None:
+        store = ScriptedStore()
+        broker = await start(nursery, store)
+        with trio.move_on_after(0):
+            await broker.drain()
+        await trio.sleep(1)
+        assert (await document(store)).header.broker is None
+
+    async def test_drain_before_run_makes_run_end_at_once(self, autojump_clock: Clock) -> None:
+        store = ScriptedStore()
+        broker = make_broker(store)
+        await broker.drain()
+        assert isinstance(await ask(broker, ReadStats()), Unavailable)
+        async with trio.open_nursery() as nursery:
+            await nursery.start(broker.run)
+        assert store.reads_count == 0
+
+    async def test_drain_of_a_standby_ends_it(
+        self, autojump_clock: Clock, nursery: trio.Nursery
+    ) -> None:
+        store = ScriptedStore()
+        leader = await start(nursery, store)
+        follower = await start(nursery, store, 2)
+        await follower.drain()
+        assert isinstance(await ask(follower, ReadStats()), Unavailable)
+        assert leader.is_trusted_leader
+        nursery.cancel_scope.cancel()
+
+    async def test_drain_before_the_election_is_won_lets_start_return(
+        self, autojump_clock: Clock
+    ) -> None:
+        store = ScriptedStore()
+        store.reads_fail = True
+        broker = make_broker(store)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(drain_after, broker, 0.5)
+            await nursery.start(broker.run)
+
+    @pytest.mark.parametrize("delay_us", range(0, 12_000, 250))
+    async def test_drain_at_any_moment_of_an_election_ends_the_broker(
+        self, autojump_clock: Clock, delay_us: int
+    ) -> None:
+        # Also at the very moment at which the takeover's answer arrives.
+        store = ScriptedStore()
+        broker = make_broker(store)
+        with trio.fail_after(TIMEOUT_S):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(drain_after, broker, delay_us / 1_000_000)
+                await nursery.start(broker.run)
+
+    async def test_drain_as_the_takeover_is_answered_still_releases(
+        self, autojump_clock: Clock
+    ) -> None:
+        class DrainingStore(ScriptedStore):
+            async def put(self, *args: object, **kwargs: object) -> object:  # type: ignore[override]
+                version = await super().put(*args, **kwargs)  # type: ignore[arg-type]
+                nursery.start_soon(broker.drain)
+                broker.is_draining = True
+                return version
+
+        store = DrainingStore()
+        broker = make_broker(store)
+        with trio.fail_after(TIMEOUT_S):
+            async with trio.open_nursery() as nursery:
+                await nursery.start(broker.run)
+        assert (await document(store)).header.broker is None
+
+    async def test_drain_with_a_store_that_is_gone_ends_after_the_timeout(
+        self, autojump_clock: Clock, nursery: trio.Nursery
+    ) -> None:
+        store = ScriptedStore()
+        broker = await start(nursery, store)
+        store.always = Put.VANISH
+        store.reads_fail = True
+        began_s = trio.current_time()
+        await broker.drain()
+        assert trio.current_time() - began_s < TIMEOUT_S + 2
+
+
+async def drain_after(broker: Broker, delay_s: float) -> None:
+    await trio.sleep(delay_s)
+    await broker.drain()
