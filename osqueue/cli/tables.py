@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import msgspec
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -19,7 +21,8 @@ __all__ = ["make_console", "print_dead", "print_job", "print_jobs", "print_stats
 
 WIDTH_WITHOUT_TERMINAL = 160
 PAYLOAD_CHARS_MAX = 200
-IDS_SHOWN = 3
+COLUMN_GAP = 2
+LAST_COLUMN_WIDTH_MIN = 12
 
 
 def make_console() -> Console:
@@ -55,20 +58,20 @@ def print_stats(stats: Stats) -> None:
 def print_jobs(page: JobPage) -> None:
     """Jobs, a line each."""
     console = make_console()
-    table = new_table("id", "status", "type", "attempts", "submitted", "worker", "payload")
-    for job in page.jobs:
-        table.add_row(
-            *cells(
-                job.id,
-                job.status,
-                job.type,
-                f"{job.attempts}/{job.max_attempts}",
-                age(job.created_at),
-                job.worker_id,
-                as_json(job.payload),
-            )
+    titles = ("id", "status", "type", "attempts", "submitted", "worker", "payload")
+    rows = [
+        (
+            job.id,
+            job.status,
+            job.type,
+            f"{job.attempts}/{job.max_attempts}",
+            age(job.created_at),
+            job.worker_id,
+            as_json(job.payload),
         )
-    console.print(table)
+        for job in page.jobs
+    ]
+    console.print(make_table(titles, rows, width=console.width))
     shown = f"{len(page.jobs):,} shown, {page.total:,} in the queue"
     console.print(f"{shown}; go on with --cursor {page.cursor}" if page.cursor else shown)
 
@@ -108,27 +111,33 @@ def print_job(job: JobDetails) -> None:
 def print_dead(page: JobPage) -> None:
     """Dead letters by type and error."""
     console = make_console()
-    table = new_table("jobs", "type", "last error", "message", "for example")
-    for job_type, error, message, jobs in group_by_error(page.jobs):
-        examples = " ".join(job.id for job in jobs[:IDS_SHOWN])
-        table.add_row(*cells(f"{len(jobs):,}", job_type, error, message, examples))
-    if page.jobs:
-        console.print(table)
+    titles = ("jobs", "type", "last error", "for example", "message")
+    rows = [
+        (f"{len(jobs):,}", job_type, error, jobs[0].id, message)
+        for job_type, error, message, jobs in group_by_error(page.jobs)
+    ]
+    if rows:
+        console.print(make_table(titles, rows, width=console.width))
     more = "; there are more, see --limit" if page.cursor else ""
     console.print(f"{len(page.jobs):,} dead letters{more}")
 
 
-def new_table(*titles: str) -> Table:
-    """A table whose ids stay whole; what gets too long is cut at the end."""
+def make_table(titles: Sequence[str], rows: Sequence[Sequence[str]], *, width: int) -> Table:
+    """A line for each row. The last column is the one that is cut where a line gets too long.
+
+    Left to itself, rich would shorten all columns alike, ids as well.
+    """
+    shown = [[printable(text) for text in row] for row in rows]
+    widths = [max(map(cell_len, column)) for column in zip(titles, *shown, strict=True)]
+    left = width - sum(widths[:-1]) - COLUMN_GAP * (len(titles) - 1)
     table = Table(box=None, pad_edge=False, header_style="bold")
     for title in titles:
-        table.add_column(title, no_wrap=True, min_width=36 if title == "id" else None)
+        table.add_column(title, no_wrap=True)
+    for row in shown:
+        last = Text(row[-1])
+        last.truncate(max(left, LAST_COLUMN_WIDTH_MIN), overflow="ellipsis")
+        table.add_row(*map(Text, row[:-1]), last)
     return table
-
-
-def cells(*texts: str) -> list[Text]:
-    """Texts as they are, in one line each."""
-    return [Text(printable(text)) for text in texts]
 
 
 def as_json(value: object) -> str:

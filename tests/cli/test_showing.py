@@ -74,9 +74,8 @@ def test_dead_are_grouped_by_error_with_counts(command: Command, broker: Osqueue
     ids = fail_jobs(broker, "failing", ["no such host", "no such host\nat all", "too large"])
     shown = command("dead", "--type", "failing").stdout
     rows = [line.split() for line in shown.splitlines()[1:3]]
-    assert rows[0][:6] == ["2", "failing", "ValueError", "no", "such", "host"]
+    assert rows[0] == ["2", "failing", "ValueError", ids[0], "no", "such", "host"]
     assert rows[1][:3] == ["1", "failing", "ValueError"]
-    assert ids[0] in shown
     assert "3 dead letters" in shown
 
 

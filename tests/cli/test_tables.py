@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import io
 import time
 
 import pytest
+from rich.console import Console
 
-from osqueue.cli.tables import age, as_json, moment, print_dead, print_job, print_jobs, print_stats
+from osqueue.cli.tables import (
+    age,
+    as_json,
+    make_table,
+    moment,
+    print_dead,
+    print_job,
+    print_jobs,
+    print_stats,
+)
 from osqueue.client import JobDetails, JobPage, Stats
 
 JOB = JobDetails(
@@ -29,6 +40,16 @@ def test_jobs_are_one_line_each_with_whole_ids(capsys: pytest.CaptureFixture[str
     assert lines[1].startswith(JOB.id)
     assert max(map(len, lines)) <= 160
     assert lines[-1] == "2 shown, 5 in the queue; go on with --cursor next"
+
+
+def test_only_the_last_column_is_cut_to_the_width() -> None:
+    rows = [("0" * 36, "in_progress", "日本" * 40)]
+    console = Console(width=90, file=io.StringIO(), highlight=False)
+    console.print(make_table(("id", "status", "payload"), rows, width=90))
+    output = console.file.getvalue() if isinstance(console.file, io.StringIO) else ""
+    (_, line) = output.splitlines()
+    assert line.startswith("0" * 36 + "  in_progress  日本")
+    assert line.rstrip().endswith("…")
 
 
 def test_job_shows_only_the_fields_that_it_has(capsys: pytest.CaptureFixture[str]) -> None:
