@@ -129,14 +129,13 @@ async def run_handler(
         return Failed(error, is_final=True)
     limit_s = handler.time_limit_s
     job.start(limit_s)
-    started_at = trio.current_time()
     with trio.move_on_after(float("inf") if limit_s is None else limit_s):
         try:
             if handler.is_async:
                 result = await cast("Awaitable[object]", handler.function(*arguments))
             else:
                 result = await _run_in_thread(handler, arguments, limiter, thread_scope)
-            if limit_s is None or trio.current_time() - started_at < limit_s:
+            if not job.is_late:
                 return Succeeded(encode_value(result))
         except Exception as error:
             return Failed(error)

@@ -65,8 +65,12 @@ class Job:
 
         A handler in a thread cannot be stopped from outside; a long one should look here.
         """
-        is_late = self.deadline_at is not None and time.time() * 1_000 >= self.deadline_at
-        return self._is_stopping or is_late
+        return self._is_stopping or self.is_late
+
+    @property
+    def is_late(self) -> bool:
+        """Whether the time limit is over."""
+        return self.deadline_at is not None and time.time() * 1_000 >= self.deadline_at
 
     def start(self, time_limit_s: float | None) -> None:
         """For the worker: the time limit counts from now."""

@@ -54,8 +54,9 @@ _DISCONNECTED = (ConnectionClosed, HandshakeError, OSError, trio.BrokenResourceE
 class WebSocketTransport:
     """Keeps one WebSocket to the leader, for as long as it runs."""
 
-    def __init__(self, traffic: Traffic) -> None:
+    def __init__(self, traffic: Traffic, *, silence_s: float = SILENCE_S) -> None:
         self._traffic = traffic
+        self._silence_s = silence_s
         self._connection: _Connection | None = None
         self._is_closing = False
 
@@ -63,7 +64,7 @@ class WebSocketTransport:
         """Connect, serve, and connect again, until cancelled or closed."""
         while not self._is_closing:
             broker = await self._traffic.next_broker()
-            connection = _Connection(self._traffic, broker)
+            connection = _Connection(self._traffic, broker, self._silence_s)
             self._connection = connection
             try:
                 await connection.serve()
@@ -88,7 +89,7 @@ class WebSocketTransport:
 class _Connection:
     """One WebSocket, from connecting to its end, whatever ends it."""
 
-    def __init__(self, traffic: Traffic, broker: BrokerUrl) -> None:
+    def __init__(self, traffic: Traffic, broker: BrokerUrl, silence_s: float) -> None:
         self.ended = "closed"
         """Why."""
         self.not_leader: NotLeader | None = None
@@ -97,6 +98,7 @@ class _Connection:
         """The broker's answer, if it will not talk to this client at all."""
         self._traffic = traffic
         self._broker = broker
+        self._silence_s = silence_s
         self._limits = Limits()
         self._scope = trio.CancelScope()
         self._is_closing = False
@@ -218,17 +220,17 @@ class _Connection:
         """End a connection whose peer has gone, or has gone silent."""
         while not stream.is_ended:
             heard_at = stream.heard_at
-            with trio.move_on_after(SILENCE_S):
+            with trio.move_on_after(self._silence_s):
                 await stream.ended.wait()
             if self._websocket is not None and stream.heard_at == heard_at:
                 # The ping is never cancelled by itself: half of it may have been sent.
                 nursery.start_soon(self._ping, self._websocket)
-                with trio.move_on_after(SILENCE_S):
+                with trio.move_on_after(self._silence_s):
                     await stream.ended.wait()
                 # A pong may be waiting to be read, if this whole program was busy or stopped.
                 await trio.sleep(RETIRE_S)
                 if stream.heard_at == heard_at:
-                    self._end(f"silent for {2 * SILENCE_S:.0f} s")
+                    self._end(f"silent for {2 * self._silence_s:g} s")
         if self._websocket is None:
             self._end("the connection was closed before the greeting")
 
