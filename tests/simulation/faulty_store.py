@@ -40,6 +40,8 @@ class FaultyStore:
         self.body: bytes | None = None
         self.version: str | None = None
         self._puts = 0
+        self._late_count = 0
+        """Writes under way whose writers have been told that their outcome is unknown."""
         self._outages: dict[Site | None, tuple[int, str]] = {}
         """Until when, and how, the store is out of reach: for one site, or for all."""
 
@@ -58,8 +60,13 @@ class FaultyStore:
         world = self.world
         body = b"".join(chunks)
         world.observer.put_sent(process, body)
+        if world.strikes("writer suspended"):
+            process.pause(int(world.plan.timeout_ms * world.random.uniform(0.9, 3.0)))
         outage = self._outage(site)
         fault = outage or next((name for name in _WRITE_FAULTS if world.strikes(name)), "")
+        if self._late_count and not outage and world.strikes("write refused behind another"):
+            # As S3 does while another conditional write of the object is under way.
+            fault = "write refused before"
         travel = self._latency()
         answer = (process, done, self._latency())
         match fault:
@@ -75,7 +82,8 @@ class FaultyStore:
                 self._answer_unknown(process, done)
             case "write lands late":
                 late_ms = world.plan.timeout_ms * world.random.choice([0.1, 0.5, 1.5, 2.5])
-                world.after(late_ms, None, self._land, body, base_version, None)
+                self._late_count += 1
+                world.after(late_ms, None, self._land_late, body, base_version)
                 self._answer_unknown(process, done)
             case "write sent twice below":
                 # A client library that repeats silently: the answer is that of the second one.
@@ -86,9 +94,15 @@ class FaultyStore:
                 world.after(slow_ms, None, self._land, body, base_version, answer)
             case _:
                 world.after(travel, None, self._land, body, base_version, answer)
-        if not outage and world.strikes("write replayed later"):
+        # What was told to be refused never lands: the contract.
+        is_kept_out = fault in ("write refused before", "write throttled", "write never lands")
+        if not is_kept_out and world.strikes("write replayed later"):
             replay_ms = world.random.choice([100, 1_000, 2 * world.plan.timeout_ms])
             world.after(travel + replay_ms, None, self._land, body, base_version, None)
+
+    def _land_late(self, body: bytes, base_version: str | None) -> None:
+        self._late_count -= 1
+        self._land(body, base_version, None)
 
     def _answer_unknown(self, process: Process, done: Done) -> None:
         """An error that says nothing, or silence until the writer gives up waiting."""

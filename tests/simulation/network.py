@@ -133,7 +133,8 @@ class Connection:
         for frame in self._unanswered:
             if not frame.is_answered and world.strikes("late original"):
                 delay_ms = world.random.choice([50, 800, 4_000, 15_000])
-                world.after(delay_ms, None, world.network.deliver_late, self.broker, frame)
+                tries = world.random.choice([0, 100])
+                world.after(delay_ms, None, world.network.deliver_late, self.broker, frame, tries)
 
     def _reach_broker(self) -> None:
         if self._to_broker and self.broker_is_open:
@@ -193,15 +194,18 @@ class Network:
             broker.connections[connection] = None
             world.after(self.latency(), client.process, connected, connection)
 
-    def deliver_late(self, first: BrokerProcess, frame: Frame) -> None:
+    def deliver_late(self, first: BrokerProcess, frame: Frame, tries: int = 0) -> None:
         """A message sent long ago arrives at last, at whoever listens there now."""
         broker = self.listeners.get(first.site.address)
-        if broker is not None and not frame.is_answered:
+        if broker is not None and not broker.is_acting and tries:
+            # Rather at a bad moment: while a write is in flight.
+            self.world.after(7, None, self.deliver_late, first, frame, tries - 1)
+        elif broker is not None and not frame.is_answered:
             self.world.coverage.faults["late original arrives"] += 1
             connection = Connection(self.world, None, broker)
             self.world.after(0, broker, broker.receive, connection, frame)
             # The end of the old connection follows what it carried.
-            end_ms = self.world.random.choice([1, 30, 300])
+            end_ms = self.world.random.choice([1, 30, 60, 300])
             self.world.after(end_ms, broker, broker.connection_ended, connection)
 
     def probe(self, prober: Process, address: str, done: Callable[[str, str], None]) -> None:

@@ -26,13 +26,15 @@ FAULTS: dict[str, float] = {
     "write sent twice below": 0.08,
     "write slow": 0.10,
     "write replayed later": 0.10,
+    "write refused behind another": 0.9,
+    "writer suspended": 0.02,
     # Of one read.
     "read fails": 0.10,
     "read slow": 0.08,
     # Of one message.
-    "connection drops": 0.02,
+    "connection drops": 0.03,
     "message slow": 0.05,
-    "late original": 0.5,
+    "late original": 0.7,
     "dialling fails": 0.05,
     # Of a moment: how often in a minute.
     "broker crashes": 4.0,

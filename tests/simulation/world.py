@@ -37,6 +37,8 @@ class World:
         self.plan = plan
         self.random = random_module.Random(plan.seed)
         self.now = 0
+        self.step = 0
+        """Counts what has happened: finer than the time."""
         self.trace = 0
         self.is_calm = False
         """Faults have stopped."""
@@ -136,8 +138,8 @@ class World:
 
     def run_until(self, time: int) -> None:
         """Let everything happen that is due by then."""
-        heap, coverage = self._heap, self.coverage
-        trace, count = self.trace, 0
+        heap, first = self._heap, self.step
+        trace = self.trace
         while heap and heap[0][0] <= time:
             self.now, tie, process, action, arguments = heappop(heap)
             if process is not None:
@@ -146,12 +148,12 @@ class World:
                 if process.is_paused:
                     process.deferred.append((action, arguments))
                     continue
-            count += 1
+            self.step += 1
             trace = crc32(b"%d %d" % (self.now, tie), trace)
             action(*arguments)
         self.now = max(self.now, time)
         self.trace = trace
-        coverage.events += count
+        self.coverage.events += self.step - first
 
     def calm_down(self) -> None:
         """No more faults; what is broken is mended."""

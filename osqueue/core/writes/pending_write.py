@@ -125,7 +125,12 @@ class PendingWrite:
         self._back_off(steady_ms)
 
     def conflicted(self) -> None:
-        """Refused by its condition: perhaps because an earlier attempt landed. A load tells."""
+        """Refused by its condition: perhaps because an earlier attempt landed. A load tells.
+
+        Without a load nothing does: a proxy may have sent this very attempt twice, and what was
+        answered is the refusal of the second.
+        """
+        self.was_ever_unknown = True
         self._must_load, self._has_looked = True, False
 
     def outcome_unknown(self) -> None:

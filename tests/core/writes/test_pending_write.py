@@ -104,11 +104,11 @@ class TestSteps:
         assert pending.wait_until_ms() == START_MS + GIVE_UP_MS
         assert pending.next_step(START_MS + GIVE_UP_MS) is NextStep.GIVE_UP
 
-    def test_conflict_is_looked_for_and_leaves_nothing_unknown(self) -> None:
+    def test_conflict_is_open_until_a_load_explains_it(self) -> None:
         pending = make_pending()
         pending.conflicted()
         assert pending.next_step(START_MS) is NextStep.LOAD
-        assert not pending.was_ever_unknown
+        assert pending.was_ever_unknown
 
     def test_unknown_stays_unknown_whatever_comes_later(self) -> None:
         pending = make_pending()

@@ -221,7 +221,12 @@ class WorkerProcess(Actor):
         held = _Held()
         kind = "good" if is_calm else random.choices(_WAYS, _WEIGHTS)[0]
         duration_ms = random.choice([5, 50, 400, lease_ms])
-        if kind == "stalls":
+        if kind == "tardy":
+            # A heartbeat at the last moment, perhaps while a write is in flight.
+            yield int(lease_ms * random.uniform(0.93, 1.0))
+            self._beat(job, held)
+            yield lease_ms // 4
+        elif kind == "stalls":
             # Beyond its lease, without a word.
             yield int(lease_ms * random.uniform(0.9, 1.6))
         else:
@@ -296,8 +301,8 @@ class WorkerProcess(Actor):
         )
 
 
-_WAYS = ("good", "fails", "snoozes", "stalls", "stubborn", "vanishes")
-_WEIGHTS = (60, 15, 6, 8, 6, 5)
+_WAYS = ("good", "fails", "snoozes", "stalls", "stubborn", "vanishes", "tardy")
+_WEIGHTS = (60, 15, 6, 8, 6, 5, 5)
 
 
 class _Held:

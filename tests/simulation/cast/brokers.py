@@ -40,21 +40,22 @@ __all__ = ["BrokerProcess", "SimulatedTicket", "Site"]
 class SimulatedTicket(Ticket):
     """A ticket that knows where its answers go."""
 
-    __slots__ = ("arrived_ms", "calls", "connection", "frame")
+    __slots__ = ("arrived_ms", "arrived_step", "calls", "connection", "frame")
 
     def __init__(
         self,
         requests: Sequence[Request],
         calls: list[FrameCall],
-        arrived_ms: int,
+        world: World,
         *,
         frame: Frame | None = None,
         connection: Connection | None = None,
     ) -> None:
         super().__init__(requests)
         self.calls = calls
-        self.arrived_ms = arrived_ms
+        self.arrived_ms = world.now
         """Real time."""
+        self.arrived_step = world.step
         self.frame = frame
         self.connection = connection
         """None: a probe."""
@@ -202,20 +203,18 @@ class BrokerProcess(Process):
             else:
                 prompt.append(call)
                 requests.append(request)
-        now = self.world.now
+        world = self.world
         if prompt:
-            ticket = SimulatedTicket(requests, prompt, now, frame=frame, connection=connection)
+            ticket = SimulatedTicket(requests, prompt, world, frame=frame, connection=connection)
             self._submit(ticket)
         for call, request in waiting:
-            ticket = SimulatedTicket([request], [call], now, frame=frame, connection=connection)
+            ticket = SimulatedTicket([request], [call], world, frame=frame, connection=connection)
             self._submit(ticket)
         self.pump()
 
     def receive_probe(self, record: CallRecord) -> None:
         """A standby asks who is here: only a leader answers."""
-        self._submit(
-            SimulatedTicket([record.request], [FrameCall(0, record, None)], self.world.now)
-        )
+        self._submit(SimulatedTicket([record.request], [FrameCall(0, record, None)], self.world))
         self.pump()
 
     def _request(self, call: FrameCall, frame: Frame) -> Request:

@@ -10,10 +10,10 @@ import random as random_module
 from typing import TYPE_CHECKING
 
 from osqueue.core.document import load_document
-from osqueue.core.mutations import CompleteJobs, FailJob, SubmitJobs
+from osqueue.core.mutations import CompleteJobs
 from osqueue.core.outcomes import JobsCompleted
 from tests.simulation.checkers.linearizability import check_linearizability
-from tests.simulation.checkers.views import StoredVersion, Violation
+from tests.simulation.checkers.views import Violation
 from tests.simulation.records import CallRecord
 
 if TYPE_CHECKING:
@@ -61,27 +61,11 @@ def _check_liveness(world: World) -> None:
         raise Violation("liveness", f"leaders at the end: {leaders}, trusted: {trusted}")
 
 
-def _effect(world: World, record: CallRecord) -> StoredVersion | None:
-    """The version that holds what the call asked for, where that can be told for sure."""
-    ledger, request = world.observer.ledger, record.request
-    new_jobs = []
-    if isinstance(request, SubmitJobs):
-        new_jobs = request.jobs
-    elif isinstance(request, CompleteJobs):
-        new_jobs = [job for done in request.completions for job in done.submit]
-    elif isinstance(request, FailJob):
-        return ledger.fails.get(request.error.message)
-    for job in new_jobs:
-        if job.id in ledger.first_seen and ledger.submits[job.id] is record:
-            return ledger.first_seen[job.id]
-    return None
-
-
 def _check_refusal(world: World, record: CallRecord) -> None:
     """Where every attempt was refused, nothing was applied before the next one was made."""
     if not record.is_numbered:
         return
-    version = _effect(world, record)
+    version = world.observer.ledger.effect_of(record)
     if version is None:
         return
     if record.possible_ms is None:

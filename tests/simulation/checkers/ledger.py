@@ -20,6 +20,7 @@ from osqueue.core.mutations import (
     DeleteJob,
     FailJob,
     HeartbeatJobs,
+    NewJob,
     PauseQueue,
     RedriveDead,
     Request,
@@ -47,8 +48,8 @@ class Ledger:
         self._world = world
         self.versions: list[StoredVersion] = []
         self._landed_at: list[int] = []
-        self._sent: dict[str, tuple[int, int, str]] = {}
-        """By commit id: hash of its bytes, when first sent, by whom."""
+        self._sent: dict[str, tuple[int, int, int, str]] = {}
+        """By commit id: hash of its bytes, time and step when first sent, by whom."""
         self._epoch_owner: dict[int, str] = {}
         self._sequences: dict[str, int] = {}
         # What was asked.
@@ -118,6 +119,21 @@ class Ledger:
             case _:
                 pass
 
+    def effect_of(self, record: CallRecord) -> StoredVersion | None:
+        """The version that holds what a call asked for, where that can be told for sure."""
+        request = record.request
+        new_jobs: list[NewJob] = []
+        if isinstance(request, SubmitJobs):
+            new_jobs = request.jobs
+        elif isinstance(request, CompleteJobs):
+            new_jobs = [job for done in request.completions for job in done.submit]
+        elif isinstance(request, FailJob):
+            return self.fails.get(request.error.message)
+        for job in new_jobs:
+            if job.id in self.first_seen and self.submits[job.id] is record:
+                return self.first_seen[job.id]
+        return None
+
     # What is written.
 
     def put_sent(self, writer: str, body: bytes) -> None:
@@ -127,15 +143,14 @@ class Ledger:
         now = self._world.now
         known = self._sent.get(commit_id)
         if known is None:
-            self._sent[commit_id] = (hash(body), now, writer)
-            epoch, sequence, name = commit_id.split("-")
+            self._sent[commit_id] = (hash(body), now, self._world.step, writer)
+            sequence = commit_id.split("-")[1]
             if int(sequence) <= self._sequences.get(writer, 0):
                 raise Violation("commit ids", f"{commit_id}: the sequence of {writer} went back")
             self._sequences[writer] = int(sequence)
-            del epoch, name
         elif known[0] != hash(body):
             raise Violation(
-                "commit ids", f"{commit_id} of {known[2]} names other bytes of {writer}, too"
+                "commit ids", f"{commit_id} of {known[3]} names other bytes of {writer}, too"
             )
 
     def landed(self, body: bytes) -> None:
@@ -145,9 +160,12 @@ class Ledger:
         previous = self.versions[-1] if self.versions else None
         if previous is not None and previous.commit_id == version.commit_id:
             version.is_edit = True
-            version.formed_ms, version.writer = previous.formed_ms, previous.writer
+            version.formed_ms, version.formed_step = previous.formed_ms, previous.formed_step
+            version.writer = previous.writer
         else:
-            _, version.formed_ms, version.writer = self._sent[version.commit_id]
+            _, version.formed_ms, version.formed_step, version.writer = self._sent[
+                version.commit_id
+            ]
         self._check_header(previous, version)
         self.versions.append(version)
         self._landed_at.append(now)

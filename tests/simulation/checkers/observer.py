@@ -8,6 +8,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from osqueue.core.errors import OutcomeUnknown, QueueError
 from osqueue.core.leadership import Elected
 from osqueue.core.mutations import HeartbeatJobs
 from osqueue.core.outcomes import JobsClaimed, JobsCompleted, Outcome
@@ -90,8 +91,22 @@ class Observer:
             transitions[f"answer {type(outcome).__name__}"] += 1
             if self.world.log is not None:
                 self.world.note(f"{broker} answers {call.record}: {outcome!r}")
+            if isinstance(outcome, QueueError) and not isinstance(outcome, OutcomeUnknown):
+                self._check_refusal(broker, ticket, call.record, outcome)
             if not ticket.is_abandoned:
                 self._answers.check(call.record, outcome, ticket.arrived_ms)
+
+    def _check_refusal(
+        self, broker: BrokerProcess, ticket: SimulatedTicket, record: CallRecord, error: QueueError
+    ) -> None:
+        """This attempt was not applied by this broker, not even by a write that it lost."""
+        version = self.ledger.effect_of(record) if record.is_numbered else None
+        if (
+            version is not None
+            and version.writer == broker.name
+            and version.formed_step >= ticket.arrived_step
+        ):
+            raise Violation("refusals", f"{record} got {error!r}, {version.commit_id} has it")
 
     def elected(self, broker: BrokerProcess, elected: Elected) -> None:
         """A broker begins to lead."""

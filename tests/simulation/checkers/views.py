@@ -83,10 +83,10 @@ class StoredVersion:
     """One version of the document, and when it was the newest."""
 
     __slots__ = (
-        "body_hash",
         "commit_id",
         "document",
         "formed_ms",
+        "formed_step",
         "index",
         "is_edit",
         "jobs",
@@ -102,6 +102,7 @@ class StoredVersion:
         self.jobs = {job.id: job for job in document.jobs}
         self.formed_ms = landed_ms
         """When its bytes were first sent."""
+        self.formed_step = 0
         self.writer = ""
         self.is_edit = False
 
