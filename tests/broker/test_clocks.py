@@ -1,0 +1,22 @@
+"""The two clocks."""
+
+from __future__ import annotations
+
+import trio
+import trio.testing
+
+from osqueue.broker.clocks import SystemClock, TrioClock
+
+
+async def test_trio_clock_follows_the_mock_clock(autojump_clock: trio.testing.MockClock) -> None:
+    clock = TrioClock(epoch_ms=1_000)
+    assert (clock.now_ms(), clock.steady_ms()) == (1_000, 0)
+    await trio.sleep(2.5)
+    assert (clock.now_ms(), clock.steady_ms()) == (3_500, 2_500)
+
+
+def test_system_clock_runs_forwards_and_knows_the_year() -> None:
+    clock = SystemClock()
+    assert clock.now_ms() > 1_700_000_000_000
+    first_ms = clock.steady_ms()
+    assert 0 < first_ms <= clock.steady_ms()
