@@ -191,6 +191,20 @@ class TestReasons:
             follow(broker, within_ms=TIMEOUT_MS - BEAT_MS)
         assert leader.stored.header().epoch == 1
 
+    def test_timeout_goes_on_where_a_load_brings_the_same_version_again(self) -> None:
+        # Some stores send the whole in spite of the condition.
+        stored = lead().stored
+        broker = standby(stored)
+        began_ms = broker.steady_ms
+        while not isinstance(effect := broker.next(), WriteDocument):
+            if isinstance(effect, LoadDocument):
+                assert stored.data is not None
+                assert stored.version is not None
+                broker.leadership.document_loaded(stored.data, stored.version, broker.steady_ms)
+            else:
+                broker.do(effect)
+        assert broker.steady_ms == began_ms + TIMEOUT_MS
+
     def test_released_queue_is_taken_over_at_once(self) -> None:
         leader = lead()
         broker = standby(leader.stored)
@@ -342,6 +356,10 @@ class TestTakeover:
         first.land(won)
         second.land(lost)
         assert isinstance(first.next(), Elected)
+        second.look(second.expect(LoadDocument))
+        load = second.expect(LoadDocument)
+        assert load.head_only, "what it saw before is no reason to lead"
+        second.look(load)
         follow(second, within_ms=TIMEOUT_MS - 1)
         assert second.leadership.not_leader().broker_address == first.address
         assert leader.stored.header().epoch == 2
@@ -352,6 +370,9 @@ class TestTakeover:
         deposed.wait(TIMEOUT_MS)
         deposed.settle()
         deposed.step_down()
+        load = deposed.expect(LoadDocument)
+        assert load.head_only, "what it saw before is no reason to lead"
+        deposed.look(load)
         follow(deposed, within_ms=TIMEOUT_MS - 1)
         assert deposed.stored.header().epoch == 2
         refusal = deposed.leadership.not_leader()
