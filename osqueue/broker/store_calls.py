@@ -32,7 +32,7 @@ __all__ = ["Machine", "StoreCalls"]
 
 log = structlog.get_logger(__name__)
 
-_DOUBLINGS_MAX = 4
+_DOUBLINGS_MAX = 3
 
 
 class Machine(Protocol):
@@ -126,8 +126,8 @@ class StoreCalls:
         machine.write_outcome_unknown(timed_out_ms=timed_out_ms)
 
     async def load(self, effect: LoadDocument, machine: Machine) -> None:
-        """Read once and report what was found. A read that timed out doubles the next timeout, so
-        that a large document is loaded over a slow line at last.
+        """Read once and report what was found. A read of the whole that timed out doubles the next
+        one's timeout, so that a large document is loaded over a slow line at last.
 
         Raises:
             StoredDataInvalid: it cannot be used, or has vanished.
@@ -137,7 +137,8 @@ class StoreCalls:
         """
         self._statistics.reads += 1
         known = effect.if_changed_from
-        timeout_ms = self._read_timeout_ms << self._slow_reads_in_a_row
+        doublings_count = 0 if effect.head_only else self._slow_reads_in_a_row
+        timeout_ms = self._read_timeout_ms << doublings_count
         with trio.move_on_after(timeout_ms / 1_000):
             try:
                 found = await self._store.read(
@@ -155,10 +156,12 @@ class StoreCalls:
             if isinstance(found, Unchanged):
                 machine.document_unchanged(self._clock.steady_ms())
                 return
-            self._slow_reads_in_a_row = 0
+            if not effect.head_only:
+                self._slow_reads_in_a_row = 0
             self._statistics.bytes_read += len(found.data)
             machine.document_loaded(found.data, found.version, self._clock.steady_ms())
             return
         log.warning("a read was not answered in time", timeout_ms=timeout_ms)
-        self._slow_reads_in_a_row = min(self._slow_reads_in_a_row + 1, _DOUBLINGS_MAX)
+        if not effect.head_only:
+            self._slow_reads_in_a_row = min(self._slow_reads_in_a_row + 1, _DOUBLINGS_MAX)
         machine.load_failed(self._clock.steady_ms())

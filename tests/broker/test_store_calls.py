@@ -125,19 +125,25 @@ async def test_load_that_timed_out_gives_the_next_one_more_time(autojump_clock: 
     store.reads_hang = 8
     waits_s: list[float] = []
 
-    async def load() -> None:
+    async def load(*, head_only: bool = False) -> None:
         began_s = trio.current_time()
-        await calls.load(LoadDocument(), recorder)
+        await calls.load(LoadDocument(head_only=head_only), recorder)
         waits_s.append(trio.current_time() - began_s)
 
-    for _ in range(6):
+    for _ in range(5):
         await load()
+    await load(head_only=True)
+    store.reads_hang = 0
+    await load(head_only=True)
+    store.reads_hang = 1
+    await load()
     store.reads_hang = 0
     await load()
     store.reads_hang = 1
     await load()
-    assert waits_s[:6] == pytest.approx([5, 10, 20, 40, 80, 80])
-    assert waits_s[7] == pytest.approx(5), "one that was answered ends the doubling"
+    assert waits_s[:6] == pytest.approx([5, 10, 20, 40, 40, 5])
+    assert waits_s[7] == pytest.approx(40), "a head says nothing of the line's speed"
+    assert waits_s[9] == pytest.approx(5), "a whole that was answered ends the doubling"
 
 
 async def test_cancelled_call_reports_nothing(autojump_clock: Clock) -> None:

@@ -365,7 +365,7 @@ class TestTakeover:
         assert leader.stored.header().epoch == 2
 
     def test_deposed_leader_follows_and_does_not_depose_its_successor(self) -> None:
-        deposed = lead()
+        deposed = lead(lead().stored, 3)
         successor = lead(deposed.stored, 2)
         deposed.wait(TIMEOUT_MS)
         deposed.settle()
@@ -374,7 +374,7 @@ class TestTakeover:
         assert load.head_only, "what it saw before is no reason to lead"
         deposed.look(load)
         follow(deposed, within_ms=TIMEOUT_MS - 1)
-        assert deposed.stored.header().epoch == 2
+        assert deposed.stored.header().epoch == 3
         refusal = deposed.leadership.not_leader()
         assert isinstance(refusal, NotLeader)
         assert refusal.broker_address == successor.address
