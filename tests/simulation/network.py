@@ -44,6 +44,8 @@ class Frame:
     client_id: str
     floor: int
     calls: list[FrameCall]
+    is_plain: bool = False
+    """Nothing in it is numbered: who sends such frames must not have them doubled."""
     is_answered: bool = False
     """A part of it, at least."""
 
@@ -131,7 +133,9 @@ class Connection:
     def _send_late_originals(self) -> None:
         world = self.world
         for frame in self._unanswered:
-            if not frame.is_answered and world.strikes("late original"):
+            if frame.is_answered or frame.is_plain:
+                continue
+            if world.strikes("late original"):
                 delay_ms = world.random.choice([50, 800, 4_000, 15_000])
                 tries = world.random.choice([0, 100])
                 world.after(delay_ms, None, world.network.deliver_late, self.broker, frame, tries)
@@ -197,6 +201,8 @@ class Network:
     def deliver_late(self, first: BrokerProcess, frame: Frame, tries: int = 0) -> None:
         """A message sent long ago arrives at last, at whoever listens there now."""
         broker = self.listeners.get(first.site.address)
+        if self.world.is_calm:
+            return
         if broker is not None and not broker.is_acting and tries:
             # Rather at a bad moment: while a write is in flight.
             self.world.after(7, None, self.deliver_late, first, frame, tries - 1)

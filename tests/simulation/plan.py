@@ -118,6 +118,7 @@ def make_plan(seed: int) -> Plan:
         jobs_max=random.choice([12, 1_000, 1_000]),
         dead_jobs_max=random.choice([3, 1_000, 1_000]),
         client_entries_max=4 if is_small_table else 1_000,
+        document_bytes_max=random.choice([9_000, 67_108_864, 67_108_864]),
     )
     return Plan(
         seed=seed,

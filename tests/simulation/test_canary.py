@@ -112,7 +112,7 @@ def takes_409_after_an_unknown_attempt_for_not_applied(patch: pytest.MonkeyPatch
     patch.setattr(PendingWrite, "not_applied", forgets)
 
 
-@canary("committed memory")
+@canary("trust", "committed memory")
 def answers_without_being_trusted(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(GroupCommit, "is_trusted", lambda self, steady_ms: True)
 

@@ -115,8 +115,11 @@ class World:
         self.run_until(self.plan.faults_ms)
         self.calm_down()
         deadline = self.now + self.plan.calm_ms
-        while self.now < deadline and not self.observer.is_settled():
+        settled_ms = 0
+        # What was sent before the faults stopped may still arrive.
+        while self.now < deadline and settled_ms < self.plan.timeout_ms:
             self.run_until(self.now + 1_000)
+            settled_ms = settled_ms + 1_000 if self.observer.is_settled() else 0
         self.is_closing = True
         while self.now < deadline and not self.observer.is_silent():
             self.run_until(self.now + 1_000)

@@ -91,7 +91,8 @@ class PendingWrite:
         self.was_ever_unknown = False
         """Whether any attempt may have landed: then only a load that shows it settles the write."""
         self.act_started_ms = steady_ms
-        """When the newest attempt or load began: what it proves, it proves of that moment."""
+        """When the newest attempt or load began. Of a write that has landed: when the attempt that
+        landed began, or the first one, where only a load has shown that one did."""
         self._deadline_ms = steady_ms + give_up_ms
         self._not_before_ms = steady_ms
         self._must_load = False
@@ -146,7 +147,10 @@ class PendingWrite:
     def loaded(self, found: Header | None, version: str | None, steady_ms: int) -> Verdict:
         """What the load says. `STILL_OPEN` means that the same bytes are sent again."""
         verdict = judge(self.commit_id, self.base_version, found, version)
-        if verdict is Verdict.STILL_OPEN:
+        if verdict is Verdict.LANDED:
+            # Standbys wait from when they saw the version change: a load proves nothing to them.
+            self.act_started_ms = self.started_ms
+        elif verdict is Verdict.STILL_OPEN:
             self._must_load = False
             self._back_off(steady_ms)
         return verdict

@@ -34,4 +34,4 @@ class Term(msgspec.Struct, kw_only=True):
     """The bytes of the takeover's write."""
     version: str
     proven_ms: int
-    """Steady time at the start of what proved it."""
+    """Steady time at the start of the attempt that landed."""

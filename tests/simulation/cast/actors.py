@@ -56,9 +56,10 @@ TYPES = ("mail", "image")
 class Actor(Process):
     """A process with a client, and tasks."""
 
-    def __init__(self, world: World, name: str) -> None:
+    def __init__(self, world: World, name: str, *, is_plain: bool = False) -> None:
         super().__init__(world, Machine(world.random))
         self.name = name
+        self.is_plain = is_plain
         self.boots = 0
         self.client = self.make_client()
         self._life = object()
@@ -70,7 +71,8 @@ class Actor(Process):
         """A new client object, with an id of its own."""
         self.boots += 1
         timeout_ms = self.world.plan.client_timeout_ms
-        return SimulatedClient(self, f"{self.name}.{self.boots}", timeout_ms=timeout_ms)
+        name = f"{self.name}.{self.boots}"
+        return SimulatedClient(self, name, timeout_ms=timeout_ms, is_plain=self.is_plain)
 
     def spawn(self, task: Task) -> None:
         """Run a task from now on."""
@@ -118,7 +120,7 @@ class Producer(Actor):
     """Submits jobs until the faults stop, several submits at a time."""
 
     def __init__(self, world: World, name: str) -> None:
-        super().__init__(world, name)
+        super().__init__(world, name, is_plain=world.random.random() < 0.2)
         self._count = 0
         for _ in range(self.random.choice([1, 1, 3])):
             self.spawn(self._produce())
@@ -191,6 +193,9 @@ class WorkerProcess(Actor):
             if self._busy >= 3:
                 yield 100
                 continue
+            if random.random() < 0.1 and not world.is_calm:
+                yield from self._claim_impatiently()
+                continue
             outcome: Outcome = yield self.ask(
                 self._claim(), wait_ms=random.choice([0, 1_500, 4_000])
             )
@@ -198,6 +203,26 @@ class WorkerProcess(Actor):
                 self._take(outcome.jobs)
             empty_handed = not isinstance(outcome, JobsClaimed) or not outcome.jobs
             yield random.randint(200, 700) if empty_handed else random.randint(1, 30)
+
+    def _claim_impatiently(self) -> Task:
+        """Claim, and be cancelled; what comes all the same is given back."""
+
+        def told(outcome: Outcome) -> None:
+            if isinstance(outcome, JobsClaimed):
+                self._take(outcome.jobs)
+
+        def orphaned(outcome: Outcome) -> None:
+            if isinstance(outcome, JobsClaimed):
+                for job in outcome.jobs:
+                    self.client.call(self._snoozing(job, 0))
+
+        record = self.client.call(self._claim(), told, wait_ms=self.random.choice([0, 2_000]))
+        yield self.random.randint(1, 200)
+        self.client.abandon(record, orphaned)
+
+    def _snoozing(self, job: ClaimedJob, delay_ms: int) -> SnoozeJob:
+        lease = Lease(job.job_id, job.attempt)
+        return SnoozeJob(worker_id=self.worker_id, lease=lease, delay_ms=delay_ms)
 
     def _claim(self) -> ClaimJobs:
         random = self.random
@@ -220,7 +245,7 @@ class WorkerProcess(Actor):
         lease_ms = job.lease_ms
         held = _Held()
         kind = "good" if is_calm else random.choices(_WAYS, _WEIGHTS)[0]
-        duration_ms = random.choice([5, 50, 400, lease_ms])
+        duration_ms = random.choice([5, 50, 400, 100 if is_calm else lease_ms])
         if kind == "tardy":
             # A heartbeat at the last moment, perhaps while a write is in flight.
             yield int(lease_ms * random.uniform(0.93, 1.0))
@@ -256,13 +281,7 @@ class WorkerProcess(Actor):
         if kind == "fails":
             yield self.ask(self._failing(job, is_final=random.random() < 0.2))
         elif kind == "snoozes":
-            yield self.ask(
-                SnoozeJob(
-                    worker_id=self.worker_id,
-                    lease=Lease(job.job_id, job.attempt),
-                    delay_ms=random.choice([0, 1_000, 3_000]),
-                )
-            )
+            yield self.ask(self._snoozing(job, random.choice([0, 1_000, 3_000])))
         else:
             claim = self._claim() if random.random() < 0.4 and self._busy < 2 else None
             outcome: Outcome = yield self.ask(self._completing(job, claim))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from osqueue.client.calls import Call, Calls
 from osqueue.client.route import BrokerUrl, Route
@@ -23,8 +24,12 @@ _RETIRE_MS = 200
 class SimulatedClient:
     """One client object of a process."""
 
-    def __init__(self, process: Process, name: str, *, timeout_ms: int) -> None:
+    def __init__(
+        self, process: Process, name: str, *, timeout_ms: int, is_plain: bool = False
+    ) -> None:
+        """`is_plain`: like curl, it numbers nothing, and repeats nothing that may be applied."""
         world = process.world
+        self.is_plain = is_plain
         self.world = world
         self.process = process
         self.name = name
@@ -53,7 +58,8 @@ class SimulatedClient:
         """Ask the queue; `on_told` is given what settles the call."""
         if is_numbered is None:
             unnumbered = ClaimJobs | HeartbeatJobs | CloseClient
-            is_numbered = isinstance(request, Mutation) and not isinstance(request, unnumbered)
+            is_mutation = isinstance(request, Mutation) and not isinstance(request, unnumbered)
+            is_numbered = is_mutation and not self.is_plain
         record = CallRecord(request, self.name, self.world.now)
         record.wait_ms = wait_ms
         record.is_numbered = is_numbered
@@ -71,12 +77,25 @@ class SimulatedClient:
         self._ring()
         return record
 
-    def abandon(self, record: CallRecord) -> None:
-        """The caller stops waiting; nobody is told anything."""
+    def abandon(
+        self, record: CallRecord, on_orphaned: Callable[[Outcome], None] | None = None
+    ) -> None:
+        """The caller stops waiting; `on_orphaned` is given an ok that comes all the same."""
         for call, known in list(self._records.values()):
             if known is record and call.state != "settled":
                 self.world.observer.given_up(record)
+                call.on_orphaned = lambda outcome: self._orphaned(record, outcome, on_orphaned)
                 self.calls.abandon(call)
+
+    def _orphaned(
+        self,
+        record: CallRecord,
+        outcome: Any,
+        on_orphaned: Callable[[Outcome], None] | None,
+    ) -> None:
+        self.world.observer.told(record, outcome)
+        if on_orphaned is not None:
+            on_orphaned(outcome)
 
     @property
     def open_count(self) -> int:
@@ -129,7 +148,9 @@ class SimulatedClient:
                 if record.possible_ms is None:
                     record.possible_ms = self.world.now
                 frame_calls.append(FrameCall(call.call_id, record, call.sequence))
-            connection.send(Frame(self.client_id, self.calls.floor, frame_calls))
+            connection.send(
+                Frame(self.client_id, self.calls.floor, frame_calls, is_plain=self.is_plain)
+            )
 
     def _dial(self) -> None:
         if self._is_dialling:
@@ -191,6 +212,8 @@ class SimulatedClient:
         if not call.is_unanswered and not isinstance(error, OutcomeUnknown):
             # Every attempt so far was refused: nothing may be applied until the next one.
             record.possible_ms = None
+        if self.is_plain and isinstance(error, OutcomeUnknown):
+            self.abandon(record)
         self.calls.answered_error(call_id, error, now_ms=self.world.now)
 
     def connection_ended(self, connection: Connection) -> None:
@@ -213,6 +236,10 @@ class SimulatedClient:
     def _leave(self, connection: Connection) -> None:
         self._connection = None
         self._not_leader = None
+        if self.is_plain:
+            for call, record in list(self._records.values()):
+                if call.state == "in flight":
+                    self.abandon(record)
         self.calls.attempts_lost(reason="the connection ended")
 
     def _keep_going(self) -> None:

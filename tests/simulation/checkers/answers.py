@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from osqueue.core.errors import JobNotFound, JobNotHeld, QueueError, WrongStatus
+from osqueue.core.errors import JobNotFound, JobNotHeld, QueueError, QueueFull, WrongStatus
 from osqueue.core.job import Job
 from osqueue.core.mutations import (
     CancelJob,
@@ -93,6 +93,14 @@ class AnswerChecker:
                 raise Violation(_DURABILITY, f"{record} got ok, {job_id} was never stored")
             if index not in outcome.duplicates and job_id != request.jobs[index].id:
                 raise Violation("answers", f"{record} got another id: {outcome}")
+            if not record.is_numbered:
+                # A duplicate needs no write: it must be in the queue while that is said.
+                self._must_be(
+                    record,
+                    window,
+                    lambda version, job_id=job_id: job_id in version.jobs,
+                    f"{job_id} is in the queue",
+                )
 
     def _claimed(
         self, record: CallRecord, outcome: JobsClaimed, window: list[StoredVersion]
@@ -286,6 +294,12 @@ class AnswerChecker:
         self, record: CallRecord, error: QueueError, window: list[StoredVersion]
     ) -> None:
         request = record.request
+        if isinstance(error, QueueFull):
+            ends_only = isinstance(request, CompleteJobs) and not any(
+                done.submit for done in request.completions
+            )
+            if ends_only or isinstance(request, FailJob):
+                raise Violation("endings have room", f"{record} was refused: {error!r}")
         if isinstance(error, JobNotFound):
             assert isinstance(request, CancelJob | DeleteJob | RetryJob | ReadJob)
             job_id = request.job_id

@@ -417,6 +417,8 @@ class Ledger:
         ]
         if not passed_over or header.paused or before.paused:
             return
+        if self.was_paused(previous.landed_ms):
+            return  # Perhaps paused and resumed within the batch.
         best: dict[str, JobView] = {}
         for job in passed_over:
             if job.type not in best or job.place < best[job.type].place:

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from osqueue.core.errors import JobNotFound, JobNotHeld, OutcomeUnknown, WrongStatus
+from osqueue.core.errors import JobNotFound, JobNotHeld, OutcomeUnknown, Unavailable, WrongStatus
 from osqueue.core.mutations import (
     CancelJob,
     ClaimJobs,
@@ -85,8 +85,8 @@ def check_linearizability(world: World) -> None:
     """
     by_job: defaultdict[str, list[Operation]] = defaultdict(list)
     for record in world.observer.records:
-        for job_id, step in _steps(record):
-            is_open = record.outcome is None or isinstance(record.outcome, OutcomeUnknown)
+        for job_id, step in _steps(record, is_small_table=world.plan.is_small_table):
+            is_open = _is_open(record)
             end = math.inf if is_open or record.told_ms is None else record.told_ms
             by_job[job_id].append(Operation(record, record.issued_ms, end, step, is_open))
     for job_id, operations in by_job.items():
@@ -161,6 +161,11 @@ def _end(worker_id: str, attempt: int | None, *after: JobState) -> Step:
     return step
 
 
+def _end_perhaps(worker_id: str, attempt: int | None) -> Step:
+    held = ("held", attempt, worker_id)
+    return lambda state: [state, COMPLETED, GONE] if state == held else [state]
+
+
 def _held(worker_id: str, attempt: int | None) -> Step:
     return lambda state: [state] if state == ("held", attempt, worker_id) else []
 
@@ -194,14 +199,15 @@ def _read(outcome: JobRead) -> Step:
     return step
 
 
-def _steps(record: CallRecord) -> list[tuple[str, Step]]:
+def _steps(record: CallRecord, *, is_small_table: bool) -> list[tuple[str, Step]]:
     """What a call did to each job that it is about."""
-    request, outcome = record.request, record.outcome
+    request = record.request
+    outcome = None if _is_open(record) else record.outcome
     match request:
         case SubmitJobs():
             return _submit_steps(request, outcome)
         case CompleteJobs():
-            return _complete_steps(request, outcome)
+            return _complete_steps(request, outcome, is_small_table=is_small_table)
         case ClaimJobs() if isinstance(outcome, JobsClaimed):
             return [(job.job_id, _claim(request.worker_id, job.attempt)) for job in outcome.jobs]
         case HeartbeatJobs() if isinstance(outcome, JobsExtended):
@@ -236,13 +242,19 @@ def _submit_steps(request: SubmitJobs, outcome: Any) -> list[tuple[str, Step]]:
     return [(job.id, _submit) for index, job in enumerate(request.jobs) if index not in duplicates]
 
 
-def _complete_steps(request: CompleteJobs, outcome: Any) -> list[tuple[str, Step]]:
+def _complete_steps(
+    request: CompleteJobs, outcome: Any, *, is_small_table: bool
+) -> list[tuple[str, Step]]:
     steps: list[tuple[str, Step]] = []
     worker_id = request.worker_id
     for done in request.completions:
         lease = done.lease
         is_lost = isinstance(outcome, JobsCompleted) and lease.job_id in outcome.lost
-        if isinstance(outcome, JobNotHeld) or is_lost:
+        if is_lost and is_small_table:
+            # Without an entry in the table its repeat is told "lost", as documented.
+            steps.append((lease.job_id, _end_perhaps(worker_id, lease.attempt)))
+            steps += [(job.id, _submit_perhaps) for job in done.submit]
+        elif isinstance(outcome, JobNotHeld) or is_lost:
             steps.append((lease.job_id, _not_held(worker_id, lease.attempt)))
         elif not _is_refused(outcome):
             steps.append((lease.job_id, _end(worker_id, lease.attempt, COMPLETED, GONE)))
@@ -270,6 +282,16 @@ def _administration(request: Request, outcome: Any) -> Step | None:
     return _remove("loose", "completed") if isinstance(request, DeleteJob) else _stay("loose")
 
 
+def _is_open(record: CallRecord) -> bool:
+    """Whether its caller does not know what became of it.
+
+    Who numbers nothing gives up with Unavailable, also where an attempt was never answered.
+    """
+    if isinstance(record.outcome, Unavailable):
+        return not record.is_numbered
+    return record.outcome is None or isinstance(record.outcome, OutcomeUnknown)
+
+
 def _is_refused(outcome: Any) -> bool:
     """Whether it surely did nothing; no outcome at all says nothing."""
-    return isinstance(outcome, Exception) and not isinstance(outcome, OutcomeUnknown)
+    return isinstance(outcome, Exception)

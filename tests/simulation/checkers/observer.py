@@ -8,9 +8,9 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from osqueue.core.errors import OutcomeUnknown, QueueError
+from osqueue.core.errors import NotLeader, QueueError, QueueFull, Unavailable
 from osqueue.core.leadership import Elected
-from osqueue.core.mutations import HeartbeatJobs
+from osqueue.core.mutations import CompleteJobs, HeartbeatJobs, SubmitJobs
 from osqueue.core.outcomes import JobsClaimed, JobsCompleted, Outcome
 from osqueue.core.writes import pending_write
 from tests.simulation.checkers.answers import AnswerChecker
@@ -91,7 +91,7 @@ class Observer:
             transitions[f"answer {type(outcome).__name__}"] += 1
             if self.world.log is not None:
                 self.world.note(f"{broker} answers {call.record}: {outcome!r}")
-            if isinstance(outcome, QueueError) and not isinstance(outcome, OutcomeUnknown):
+            if isinstance(outcome, NotLeader | Unavailable | QueueFull):
                 self._check_refusal(broker, ticket, call.record, outcome)
             if not ticket.is_abandoned:
                 self._answers.check(call.record, outcome, ticket.arrived_ms)
@@ -128,12 +128,27 @@ class Observer:
     def landed(self, body: bytes, version: str) -> None:
         """The object has changed."""
         self.ledger.landed(body)
+        self._check_trust()
         if self.world.log is not None:
             newest = self.ledger.versions[-1]
             jobs = [
                 (job.id, job.status, job.attempts, job.worker_id) for job in newest.jobs.values()
             ]
             self.world.note(f"stored {newest.commit_id} as {version}: {jobs}")
+
+    def _check_trust(self) -> None:
+        """Once another broker has taken over, nobody trusts itself to answer without a write."""
+        if len(self.ledger.versions) < 2:
+            return
+        previous, newest = self.ledger.versions[-2:]
+        if newest.document.epoch == previous.document.epoch or previous.document.broker is None:
+            return
+        for site in self.world.sites:
+            process = site.process
+            if process is None or process.term is None or process.name == newest.writer:
+                continue
+            if process.term.is_trusted(process.steady_ms()):
+                raise Violation("trust", f"{process} is trusted, {newest.commit_id} took over")
 
     # The end.
 
@@ -143,6 +158,11 @@ class Observer:
         return (
             operator is not None
             and operator.is_done
+            and not any(
+                record.told_ms is None
+                for record in self.records[self._answered :]
+                if isinstance(record.request, SubmitJobs | CompleteJobs)
+            )
             and all(job.status in ("completed", "dead") for job in self.ledger.jobs.values())
         )
 
