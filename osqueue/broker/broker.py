@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 import structlog
 import trio
 
+from osqueue.broker.change_feed import ChangeFeed, Leader
 from osqueue.broker.clocks import Clock
 from osqueue.broker.commit_loop import run_term
 from osqueue.broker.leadership_loop import ProbeAnswer, run_election
@@ -20,8 +21,8 @@ from osqueue.core.errors import QueueError, Unavailable
 from osqueue.core.group_commit import GroupCommit
 from osqueue.core.leadership import BrokerIdentity, Elected, Leadership
 from osqueue.core.limits import QueueRules
-from osqueue.core.mutations import Request
-from osqueue.core.outcomes import Outcome
+from osqueue.core.mutations import ReadJob, Request
+from osqueue.core.outcomes import JobRead, Outcome
 from osqueue.core.retry_policy import RetryPolicy
 from osqueue.core.writes.effects import StepDown
 from osqueue.core.writes.terms import CommitIds
@@ -96,6 +97,7 @@ class Broker:
         self._wakeup = Wakeup()
         self._election = trio.CancelScope()
         self._term: GroupCommit | None = None
+        self.feed = ChangeFeed(self._watch)
         self._lead_lost = trio.Event()
         self._is_running = False
         self._finished = trio.Event()
@@ -126,6 +128,11 @@ class Broker:
             return self.advertised_address
         return self._leadership.not_leader().broker_address
 
+    @property
+    def leader(self) -> Leader:
+        """Who leads as far as this broker knows."""
+        return Leader(self.epoch, self.leader_address)
+
     async def submit(self, requests: Sequence[Request]) -> list[Outcome]:
         """Ask the queue, all in one batch. Returns the outcomes in order, refusals among them.
 
@@ -150,6 +157,23 @@ class Broker:
             if not waiter.settled.is_set():
                 term.abandon(waiter)
         return [_known(outcome) for outcome in waiter.outcomes]
+
+    async def wait_until_ended(self, job_id: str, until_ms: int) -> Outcome:
+        """Wait until a job has completed, died or gone, at most until a steady time; then read it.
+
+        A job that has ended and was not kept is JobNotFound.
+
+        Cancellation: nothing happens.
+        """
+        with self.feed.watch_end(job_id) as may_have_ended:
+            [outcome] = await self.submit([ReadJob(job_id=job_id)])
+            left_ms = until_ms - self.steady_ms()
+            if not isinstance(outcome, JobRead) or outcome.job.has_ended or left_ms <= 0:
+                return outcome
+            with trio.move_on_after(left_ms / 1_000):
+                await may_have_ended.wait()
+        [outcome] = await self.submit([ReadJob(job_id=job_id)])
+        return outcome
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Follow, lead, follow, until drained. `started` once it leads, knows who does, or was
@@ -234,6 +258,8 @@ class Broker:
         )
         self.statistics.terms += 1
         log.info("elected", epoch=self._term.epoch, reason=elected.reason, broker=self.name)
+        self._term.watch(self.feed.is_watched)
+        self.feed.publish_leader(self.leader)
         # What was loaded stays: the collector need not walk it again and again.
         gc.freeze()
         if self.is_draining:
@@ -251,6 +277,7 @@ class Broker:
                 clock=self._clock,
                 wakeup=self._wakeup,
                 statistics=self.statistics,
+                feed=self.feed,
             )
         finally:
             wake_now(term.cut_off())
@@ -258,6 +285,11 @@ class Broker:
             self._leadership.term_ended(self._clock.steady_ms())
             self._lead_lost.set()
             self._lead_lost = trio.Event()
+            self.feed.publish_leader(self.leader)
+
+    def _watch(self, is_watched: bool) -> None:
+        if self._term is not None:
+            self._term.watch(is_watched)
 
 
 def _known(outcome: Outcome | None) -> Outcome:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from osqueue.broker.change_feed import ChangeFeed
 from osqueue.broker.clocks import Clock
 from osqueue.broker.statistics import Statistics
 from osqueue.broker.store_calls import StoreCalls
@@ -20,6 +21,7 @@ async def run_term(
     clock: Clock,
     wakeup: Wakeup,
     statistics: Statistics,
+    feed: ChangeFeed,
 ) -> StepDown:
     """Serve until the term ends. Every ticket that was enqueued has been settled then.
 
@@ -37,6 +39,7 @@ async def run_term(
                 if effect.commit is not None:
                     statistics.commits += 1
                     statistics.last_commit = effect.commit
+                    feed.publish(effect.commit, effect.changes)
                 await wake(effect.tickets)
             case WriteDocument():
                 await calls.write(effect, machine)

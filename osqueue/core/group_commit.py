@@ -106,6 +106,7 @@ class GroupCommit:
         self._next_header = term.header
         self._own_address = term.header.broker or ""
         self._step_down: StepDown | None = None
+        self._is_watched = False
         self.state.lease_ms_min = pace.lease_ms_min
         self.state.renew_leases(steady_ms)
 
@@ -134,6 +135,11 @@ class GroupCommit:
         """Nobody waits for the ticket any more: its claims are dropped, or given back."""
         ticket.is_abandoned = True
         self._gathering.waiting_claims.abandon(ticket)
+
+    def watch(self, is_watched: bool) -> None:
+        """Whether settlements shall say what commits made of jobs; from the next batch on."""
+        self._is_watched = is_watched
+        self.state.table.changes = {} if is_watched else None
 
     def drain(self) -> None:
         """Answer what is here, refuse what comes, release the lead, step down."""
@@ -328,6 +334,7 @@ class GroupCommit:
         self._batch = self._pending = None
         committed = load_document(b"".join(self._committed_chunks), self._rules, self._random)
         self.state, self.header = committed.state, committed.header
+        self.watch(self._is_watched)
         self.state.lease_ms_min = self._pace.lease_ms_min
         self.state.renew_leases(steady_ms)
 
@@ -362,7 +369,8 @@ class GroupCommit:
         assert self._batch is not None
         batch, self._batch = self._batch, None
         self._gathering.give_backs.update(batch.unclaimed())
-        self._settled = Settle([*self._settled.tickets, *batch.settle()], commit)
+        changes = self.state.table.take_changes()
+        self._settled = Settle([*self._settled.tickets, *batch.settle()], commit, changes)
 
     def _leave(self, reason: str, batch_error: QueueError, rest_error: QueueError) -> None:
         """End the term: the batch that was not settled gets one error, what had no batch

@@ -93,6 +93,11 @@ class Job(msgspec.Struct, gc=False, rename="camel", omit_defaults=True, forbid_u
     """When it was completed or died, ms since the epoch."""
 
     @property
+    def has_ended(self) -> bool:
+        """Whether nothing more will become of it by itself."""
+        return self.status in ("completed", "dead")
+
+    @property
     def is_held(self) -> bool:
         """Whether a worker holds it."""
         return self.status == "in_progress"

@@ -248,6 +248,8 @@ class ReadJob(Query):
     """One job. Outcome: JobRead, or JobNotFound."""
 
     job_id: str
+    wait_until_ms: int = 0
+    """Steady time until which the shell waits for the job's end before it asks; 0: at once."""
 
 
 class ListJobs(Query):

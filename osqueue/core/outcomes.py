@@ -19,6 +19,7 @@ __all__ = [
     "DeadRedriven",
     "DocumentRead",
     "JobCancelled",
+    "JobChange",
     "JobDeleted",
     "JobFailed",
     "JobRead",
@@ -158,6 +159,23 @@ class QueueStats(msgspec.Struct, frozen=True):
     """When the job that is next in line was created, ms since the epoch; 0: none waits."""
     epoch: int
     commit_id: str
+
+
+class JobChange(msgspec.Struct, frozen=True):
+    """What a commit has made of one job, for those who watch."""
+
+    id: str
+    status: JobStatus | Literal["gone"]
+    """`completed` also where nothing of it was kept; `gone`: cancelled, deleted or forgotten."""
+    type: str
+    worker_id: str
+    """Who holds it, or whose report or silence changed it; empty: no worker's doing."""
+    attempts: int
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing more will become of the job by itself."""
+        return self.status in ("completed", "dead", "gone")
 
 
 class JobRead(msgspec.Struct, frozen=True):

@@ -128,11 +128,13 @@ class WireResult(msgspec.Struct, rename="camel"):
     data: Raw = ABSENT
 
 
-class WireEvent(msgspec.Struct, rename="camel"):
+class WireEvent(msgspec.Struct, rename="camel", omit_defaults=True):
     """Something that happened, sent to a subscriber."""
 
     event: EventName
     data: msgspec.Struct | list[JobChangeView]
+    missed: int = 0
+    """Jobs whose changes were dropped, because the subscriber reads too slowly."""
 
 
 class Method(msgspec.Struct, frozen=True):

@@ -222,7 +222,7 @@ class GetJobParams(JobParams, kw_only=True):
     """Look at one job."""
 
     wait_ms: int | None = None
-    """Not served yet: until it has ended."""
+    """How long to wait until it has ended."""
 
 
 class ListJobsParams(QueueParams, kw_only=True):

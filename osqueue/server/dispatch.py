@@ -20,7 +20,7 @@ from msgspec import Raw
 
 from osqueue.core.errors import BrokerProtocolError, InvalidRequest, QueueError, Unavailable
 from osqueue.core.limits import Limits
-from osqueue.core.mutations import ClaimJobs, ReadDocument, ReadStats, Request
+from osqueue.core.mutations import ClaimJobs, ReadDocument, ReadJob, ReadStats, Request
 from osqueue.core.outcomes import (
     DocumentRead,
     JobRead,
@@ -38,9 +38,10 @@ from osqueue.protocol.codec import (
 )
 from osqueue.protocol.error_codes import error_to_wire
 from osqueue.protocol.messages import PROTOCOL_VERSION, WireErrorReply, WireReply, WireRequest
-from osqueue.protocol.params import HelloParams, QueueParams
-from osqueue.protocol.results import HelloResult, Result, ThrottleStatsResult
+from osqueue.protocol.params import HelloParams, QueueParams, SubscribeParams
+from osqueue.protocol.results import EmptyResult, HelloResult, Result, ThrottleStatsResult
 from osqueue.server.bounds import check_name
+from osqueue.server.events import check_event_names
 from osqueue.server.replies import Renderer
 from osqueue.server.requests import RequestBuilder, RequestContext, cut_budgets
 from osqueue.settings import Settings
@@ -63,6 +64,8 @@ class Caller(msgspec.Struct):
     is_websocket: bool = False
     allows_wait: bool = True
     """Not in HTTP batches, which have one answer."""
+    events: frozenset[str] = frozenset()
+    """What it has subscribed to."""
 
 
 class Call(msgspec.Struct):
@@ -80,7 +83,7 @@ class Ticket(msgspec.Struct):
     calls: list[Call]
     encoding: Encoding
     is_waiting: bool = False
-    """It holds one claim that may wait, and nothing else."""
+    """It holds one call that may wait, and nothing else."""
 
 
 class Dispatcher:
@@ -122,7 +125,7 @@ class Dispatcher:
         for wire in frame.requests:
             call = self._read_one(wire, caller, context)
             request = call.request
-            if isinstance(request, ClaimJobs) and request.wait_until_ms:
+            if isinstance(request, ClaimJobs | ReadJob) and request.wait_until_ms:
                 waiting.append(Ticket([call], frame.encoding, is_waiting=True))
             else:
                 prompt.calls.append(call)
@@ -160,7 +163,11 @@ class Dispatcher:
                 decode_params(wire.params, QueueParams, context.encoding)
                 return ThrottleStatsResult(throttling=False)
             case "subscribe":
-                raise InvalidRequest("subscribe is not served yet; ask getStats and listJobs")
+                if not caller.is_websocket:
+                    raise InvalidRequest("subscribe exists on the WebSocket only")
+                wanted = decode_params(wire.params, SubscribeParams, context.encoding)
+                caller.events = check_event_names(wanted.events)
+                return EmptyResult()
             case _:
                 return None
 
@@ -224,6 +231,14 @@ class Dispatcher:
         assert isinstance(outcome, QueueStats), "ReadStats has one outcome"
         return outcome
 
+    async def read_stats_result(self) -> Result:
+        """Counts of the committed queue, as getStats returns them.
+
+        Raises:
+            QueueError: this broker does not lead, or cannot tell.
+        """
+        return Renderer(self.broker, Encoding.JSON).render("getStats", await self.read_stats())
+
     async def _ask(self, requests: Sequence[Request], is_waiting: bool) -> Sequence[Outcome]:
         # A broker that drains still answers repeats of what it has applied, so it decides.
         if self._drain_reason and (is_waiting or not self.broker.is_draining):
@@ -231,14 +246,22 @@ class Dispatcher:
             return [refusal] * len(requests)
         if not is_waiting:
             return await self.broker.submit(requests)
-        outcomes: Sequence[Outcome] = [JobsClaimed([])]
+        [request] = requests
+        outcome: Outcome = Unavailable(f"The broker is stopping: {self._drain_reason}")
+        if isinstance(request, ClaimJobs):
+            outcome = JobsClaimed([])
         with trio.CancelScope() as scope:
             self._waits.add(scope)
             try:
-                outcomes = await self.broker.submit(requests)
+                if isinstance(request, ReadJob):
+                    outcome = await self.broker.wait_until_ended(
+                        request.job_id, request.wait_until_ms
+                    )
+                else:
+                    [outcome] = await self.broker.submit(requests)
             finally:
                 self._waits.discard(scope)
-        return outcomes
+        return [outcome]
 
     def _render(self, call: Call, outcome: Outcome, renderer: Renderer, reply_bytes: int) -> Reply:
         if isinstance(outcome, QueueError):

@@ -222,14 +222,17 @@ class RequestBuilder:
     ) -> ClaimJobs:
         """Both spellings: claimJob is claimJobs without a limit."""
         claim = self._claim(params.worker_id, params)
-        if params.wait_ms is not None:
-            wait_ms = check_range(
-                "waitMs", params.wait_ms, 0, self.limits.wait_ms_max, "wait_ms_max"
-            )
-            if wait_ms and not context.allows_wait:
-                raise InvalidRequest(f"waitMs is {wait_ms}; in a batch over HTTP nothing may wait")
-            claim.wait_until_ms = context.steady_ms + wait_ms if wait_ms else 0
+        claim.wait_until_ms = self._wait_until(params.wait_ms, context)
         return claim
+
+    def _wait_until(self, wait_ms: int | None, context: RequestContext) -> int:
+        """Steady time; 0: not at all."""
+        if not wait_ms:
+            return 0
+        check_range("waitMs", wait_ms, 0, self.limits.wait_ms_max, "wait_ms_max")
+        if not context.allows_wait:
+            raise InvalidRequest(f"waitMs is {wait_ms}; in a batch over HTTP nothing may wait")
+        return context.steady_ms + wait_ms
 
     def _claim(
         self, worker_id: str, params: ClaimJobParams | ClaimJobsParams | FollowingClaimParams
@@ -372,9 +375,10 @@ class RequestBuilder:
         return request
 
     def get_job(self, params: GetJobParams, context: RequestContext) -> ReadJob:
-        if params.wait_ms:
-            raise InvalidRequest("waitMs of getJob is not served yet; ask again until it has ended")
-        return ReadJob(job_id=check_job_id("jobId", params.job_id, self.limits))
+        return ReadJob(
+            job_id=check_job_id("jobId", params.job_id, self.limits),
+            wait_until_ms=self._wait_until(params.wait_ms, context),
+        )
 
     def list_jobs(self, params: ListJobsParams, context: RequestContext) -> ListJobs:
         request = ListJobs(

@@ -20,12 +20,15 @@ from osqueue.core.errors import Forbidden, QueueError, QueueFull, Unavailable
 from osqueue.protocol.codec import (
     Encoding,
     decode_frame,
+    encode_event,
     encode_message,
     encode_replies,
     null_id,
 )
 from osqueue.protocol.error_codes import error_to_wire
+from osqueue.protocol.messages import WireEvent
 from osqueue.server.dispatch import Call, Caller, Dispatcher, Reply, Ticket, refuse
+from osqueue.server.events import stream_events
 from osqueue.server.http.asgi import Receive, Scope, Send, read_head
 from osqueue.server.http.origins import OriginGuard
 from osqueue.server.http.statuses import HttpRefusal, status_of
@@ -118,6 +121,10 @@ class Connection:
         self._tickets = 0
         self._waiting_claims = 0
         self._changed = trio.Event()
+        self._streamed_events: frozenset[str] = self.caller.events
+        self._event_encoding = Encoding.JSON
+        self._event_scope = trio.CancelScope()
+        self._has_subscribed = trio.Event()
 
     def begin_close(self, code: int, reason: str) -> None:
         """Read no further requests, answer those in flight, and close; the first reason counts."""
@@ -137,6 +144,7 @@ class Connection:
         """Serve until the client leaves or the connection is closed."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._write, nursery.cancel_scope)
+            nursery.start_soon(self._stream_events)
             await self._read(nursery)
             # The client is gone: nobody is left to answer.
             nursery.cancel_scope.cancel()
@@ -203,6 +211,8 @@ class Connection:
             replies = await self.dispatcher.answer(ticket)
             if await self._has_room():
                 self._queue_replies(replies, is_array, ticket.encoding)
+                if self.caller.events is not self._streamed_events:
+                    self._begin_events(ticket.encoding)
         finally:
             if ticket.is_waiting:
                 self._waiting_claims -= 1
@@ -229,6 +239,28 @@ class Connection:
         ):
             self._outbound.append((encoding, body))
             self._outbound_bytes += len(body)
+
+    def _begin_events(self, encoding: Encoding) -> None:
+        """The reply to `subscribe` is on its way: events may follow, in its encoding."""
+        self._streamed_events = self.caller.events
+        self._event_encoding = encoding
+        self._event_scope.cancel()
+        self._has_subscribed.set()
+
+    async def _stream_events(self) -> None:
+        """Send what was subscribed to last; a new subscription replaces the one before."""
+        while True:
+            await self._has_subscribed.wait()
+            self._has_subscribed = trio.Event()
+            with trio.CancelScope() as self._event_scope:
+                await stream_events(self.dispatcher, self._streamed_events, self._send_event)
+
+    async def _send_event(self, event: WireEvent) -> None:
+        if self._close is None and await self._has_room():
+            body = encode_event(event, self._event_encoding)
+            self._outbound.append((self._event_encoding, body))
+            self._outbound_bytes += len(body)
+            self._notify()
 
     async def _write(self, scope: trio.CancelScope) -> None:
         """Send frames in order; at the end the close, when all in flight is answered."""

@@ -204,15 +204,16 @@ async def test_what_is_not_served_says_so(dispatcher: Dispatcher) -> None:
         [
             call(1, "hello", protocol=2),
             call(2, "hello", clientId=""),
-            call(3, "subscribe", events=["stats"]),
+            call(3, "subscribe", events=["weather"]),
         ],
     )
     assert [reply["error"]["_tag"] for reply in replies] == [
         "BrokerProtocolError", "InvalidRequest", "InvalidRequest",
     ]  # fmt: skip
     assert replies[0]["error"]["message"] == "protocol is 2; this broker speaks version 1"
-    [reply] = await ask(dispatcher, call(1, "hello"), Caller())
-    assert reply["error"]["message"] == "hello exists on the WebSocket only"
+    for method in ("hello", "subscribe"):
+        [reply] = await ask(dispatcher, call(1, method), Caller())
+        assert reply["error"]["message"] == f"{method} exists on the WebSocket only"
 
 
 async def test_drain_answers_waits_and_refuses_the_rest(dispatcher: Dispatcher) -> None:

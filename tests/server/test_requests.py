@@ -254,7 +254,7 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     ("cancelJob", {}, "missing required field `jobId`"),
     ("redriveDead", {"limit": 0}, "limit is 0"),
     ("redriveDead", {"type": "x" * 300}, "type is 300 bytes"),
-    ("getJob", {**JOB, "waitMs": 5}, "waitMs of getJob is not served yet"),
+    ("getJob", {**JOB, "waitMs": 60_001}, "waitMs is 60001; it must be from 0 to 60000"),
     ("listJobs", {"status": "lost"}, "Invalid enum value 'lost'"),
     ("listJobs", {"limit": 1_001}, "limit is 1001; it must be from 1 to 1000"),
     ("listJobs", {"cursor": "-1"}, "cursor is none that"),

@@ -88,7 +88,7 @@ def _refuse_follow_ups(state: QueueState, mutation: CompleteJobs) -> QueueFull |
 def _finish(state: QueueState, job: Job, result: msgspec.Raw | None, now_ms: int) -> None:
     state.totals.completed_total += 1
     if not job.result_ttl_ms:
-        state.table.remove(job)
+        state.table.remove(job, "completed")
         return
     if result is not None and not _is_cutting_text(state):
         job.result = result

@@ -6,9 +6,11 @@ It knows how to find and move jobs; why a job moves is decided in `queue_state.p
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 from osqueue.core.job import STATUSES, Job, JobStatus, change_status
 from osqueue.core.mutations import Lease, NewJob
+from osqueue.core.outcomes import JobChange
 from osqueue.core.tables.deadlines import Deadlines
 from osqueue.core.tables.job_blocks import JobBlocks
 from osqueue.core.tables.ready_jobs import ReadyJobs
@@ -41,6 +43,8 @@ class JobTable:
         """Whether anything changed that must be written; cleared by whoever writes."""
         self.newly_ready_types = set(self.ready.types())
         """Types that got a claimable job; cleared by whoever serves waiting claims."""
+        self.changes: dict[str, JobChange] | None = None
+        """The newest change of each job since they were last taken; None: nobody watches."""
         self._unique_keys: dict[str, str] = {}
         self._claims: dict[tuple[str, str], dict[str, Job]] = {}
         self._unsettled_claims: list[tuple[Job, int]] = []
@@ -60,10 +64,12 @@ class JobTable:
         self.blocks.add(job)
         self.counts[job.status] += 1
         self._place(job)
+        self._note(job, job.status)
 
-    def remove(self, job: Job) -> None:
+    def remove(self, job: Job, ending: Literal["completed", "gone"] = "gone") -> None:
         """Take a job out for good."""
         self.has_changed = True
+        self._note(job, ending)
         self._unindex(job)
         self.blocks.remove(job)
         self.counts[job.status] -= 1
@@ -75,6 +81,8 @@ class JobTable:
         self.has_changed = True
         self._unindex(job)
         self.counts[job.status] -= 1
+        # Before the change takes the worker off it: who watches wants to know whose doing it was.
+        self._note(job, status)
         change_status(job, status)
         self.counts[status] += 1
         if status not in KEY_HOLDERS:
@@ -120,6 +128,17 @@ class JobTable:
     def extend_lease(self, job: Job, since_ms: int, lease_ms_min: int) -> None:
         """Let a held job's lease run its full time from the given moment, unless it runs longer."""
         self.leases.extend(job.id, since_ms + max(job.lease_ms, lease_ms_min))
+
+    def take_changes(self) -> list[JobChange]:
+        """The changes since they were last taken, one a job, in the order of their first."""
+        if not self.changes:
+            return []
+        changes, self.changes = self.changes, {}
+        return list(changes.values())
+
+    def _note(self, job: Job, status: JobStatus | Literal["gone"]) -> None:
+        if self.changes is not None:
+            self.changes[job.id] = JobChange(job.id, status, job.type, job.worker_id, job.attempts)
 
     def check_invariants(self) -> None:
         """Assert that the indexes agree with the jobs; O(jobs)."""

@@ -6,6 +6,7 @@ from __future__ import annotations
 import msgspec
 
 from osqueue.core.errors import QueueError
+from osqueue.core.outcomes import JobChange
 from osqueue.core.writes.tickets import Ticket
 
 __all__ = [
@@ -56,6 +57,8 @@ class Settle(msgspec.Struct, frozen=True):
     tickets: list[Ticket]
     commit: CommitSummary | None = None
     """The commit that settled them; None: no write was needed, or it failed."""
+    changes: list[JobChange] = []
+    """What it made of jobs; empty where nobody watches."""
 
 
 class WaitUntil(msgspec.Struct, frozen=True):
