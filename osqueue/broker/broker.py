@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import random as random_module
 from collections.abc import Callable, Sequence
+from typing import cast
 
 import structlog
 import trio
@@ -156,7 +157,8 @@ class Broker:
         finally:
             if not waiter.settled.is_set():
                 term.abandon(waiter)
-        return [_known(outcome) for outcome in waiter.outcomes]
+        assert not waiter.unsettled_count, "a settled ticket has every outcome"
+        return cast("list[Outcome]", waiter.outcomes)
 
     async def wait_until_ended(self, job_id: str, until_ms: int) -> Outcome:
         """Wait until a job has completed, died or gone, at most until a steady time; then read it.
@@ -290,8 +292,3 @@ class Broker:
     def _watch(self, is_watched: bool) -> None:
         if self._term is not None:
             self._term.watch(is_watched)
-
-
-def _known(outcome: Outcome | None) -> Outcome:
-    assert outcome is not None, "a settled ticket has every outcome"
-    return outcome

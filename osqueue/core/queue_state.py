@@ -168,7 +168,7 @@ class QueueState:
 
     def has_job_for(self, claim: ClaimJobs) -> bool:
         """Whether a claim would get a job, one that it holds already included."""
-        if self.table.claimed_under(claim.worker_id, claim.repeat_id):
+        if self.table.holds_claim(claim.worker_id, claim.repeat_id):
             return True
         return self._next_job_id(claim) is not None
 
@@ -204,8 +204,8 @@ class QueueState:
 
     def claim_under(self, repeat_id: str, claim: ClaimJobs, now_ms: int) -> JobsClaimed:
         """The jobs still held under the repeat id, otherwise the next ones."""
-        if repeat_id and (held := self._still_held(claim.worker_id, repeat_id)).jobs:
-            return held
+        if repeat_id and self.table.holds_claim(claim.worker_id, repeat_id):
+            return self._still_held(claim.worker_id, repeat_id)
         claimed: list[ClaimedJob] = []
         payload_bytes = 0
         while len(claimed) < claim.limit:

@@ -66,7 +66,10 @@ _encoders: dict[Encoding, msgspec.json.Encoder | msgspec.msgpack.Encoder] = {
     Encoding.JSON: msgspec.json.Encoder(),
     Encoding.MSGPACK: msgspec.msgpack.Encoder(),
 }
-_params_decoders: dict[tuple[type[Params], Encoding], Any] = {}
+# By the type of the params: hashing an Encoding costs as much as decoding a small request.
+_json_params: dict[type[Params], Any] = {}
+_msgpack_params: dict[type[Params], Any] = {}
+_NULL_BYTES_MAX = 4
 _MALFORMED = (msgspec.MsgspecError, ValueError, RecursionError)
 """What decoding raises: UnicodeDecodeError is a ValueError, a deep nest a RecursionError."""
 
@@ -136,11 +139,14 @@ def decode_params(raw: Raw, kind: type[_P], encoding: Encoding) -> _P:
     Raises:
         InvalidRequest: a field is missing or of the wrong type; the message names it.
     """
-    decoder = _params_decoders.get((kind, encoding))
+    is_json = encoding is Encoding.JSON
+    decoders = _json_params if is_json else _msgpack_params
+    decoder = decoders.get(kind)
     if decoder is None:
-        module = msgspec.json if encoding is Encoding.JSON else msgspec.msgpack
-        decoder = _params_decoders[kind, encoding] = module.Decoder(kind)
-    if not memoryview(raw).nbytes or raw == _NULL[encoding]:
+        module = msgspec.json if is_json else msgspec.msgpack
+        decoder = decoders[kind] = module.Decoder(kind)
+    size = memoryview(raw).nbytes
+    if not size or (size <= _NULL_BYTES_MAX and raw == _NULL[encoding]):
         raw = _EMPTY[encoding]
     try:
         return decoder.decode(raw)

@@ -52,6 +52,8 @@ if TYPE_CHECKING:
 __all__ = ["Call", "Caller", "Dispatcher", "Reply", "Ticket", "refuse"]
 
 Reply = WireReply | WireErrorReply
+ANSWERED_HERE = frozenset({"hello", "getThrottleStats", "subscribe"})
+"""Methods that the core knows nothing of."""
 SCOPES = ["read", "work", "submit", "admin"]
 """What a caller may do; everything, as long as there are no tokens."""
 
@@ -142,17 +144,15 @@ class Dispatcher:
         if isinstance(wire, MalformedRequest):
             return Call(call_id, "", None, refuse(call_id, wire.error))
         try:
-            result = self._answer_here(wire, caller, context)
-            if result is not None:
+            if wire.method in ANSWERED_HERE:
+                result = self._answer_here(wire, caller, context)
                 return Call(call_id, wire.method, None, WireReply(call_id, True, result))
             return Call(call_id, wire.method, self._builder.build(wire, context))
         except QueueError as error:
             return Call(call_id, wire.method, None, refuse(call_id, error))
 
-    def _answer_here(
-        self, wire: WireRequest, caller: Caller, context: RequestContext
-    ) -> Result | None:
-        """Answer the methods that the core knows nothing of."""
+    def _answer_here(self, wire: WireRequest, caller: Caller, context: RequestContext) -> Result:
+        """Answer one of the methods that the core knows nothing of."""
         match wire.method:
             case "hello":
                 if not caller.is_websocket:
@@ -169,7 +169,7 @@ class Dispatcher:
                 caller.events = check_event_names(wanted.events)
                 return EmptyResult()
             case _:
-                return None
+                raise AssertionError(f"{wire.method} is not answered here")
 
     def _hello(self, params: HelloParams, caller: Caller, context: RequestContext) -> HelloResult:
         if params.protocol not in (None, PROTOCOL_VERSION):
@@ -202,7 +202,8 @@ class Dispatcher:
             reply = call.reply
             if reply is None:
                 outcome = next(outcomes)
-                reply_bytes += read_bytes(outcome)
+                if isinstance(outcome, JobRead | JobsListed):
+                    reply_bytes += read_bytes(outcome)
                 reply = self._render(call, outcome, renderer, reply_bytes)
             replies.append(reply)
         return replies
@@ -294,12 +295,7 @@ def wire_limits(limits: Limits) -> dict[str, int]:
     return named
 
 
-def read_bytes(outcome: Outcome) -> int:
+def read_bytes(outcome: JobRead | JobsListed) -> int:
     """About how much a read puts into a reply; claims were bounded before they were made."""
-    match outcome:
-        case JobRead(job):
-            return memoryview(job.payload).nbytes
-        case JobsListed(jobs):
-            return sum(memoryview(job.payload).nbytes for job in jobs)
-        case _:
-            return 0
+    jobs = outcome.jobs if isinstance(outcome, JobsListed) else [outcome.job]
+    return sum(memoryview(job.payload).nbytes for job in jobs)

@@ -110,6 +110,10 @@ class JobTable:
         held = self._claims.get((worker_id, claim_id))
         return [] if held is None else sorted(held.values(), key=_place_in_line)
 
+    def holds_claim(self, worker_id: str, claim_id: str) -> bool:
+        """Whether any job is still held under a claim."""
+        return (worker_id, claim_id) in self._claims
+
     def is_key_taken(self, job: Job) -> bool:
         """Whether another job holds this job's unique key."""
         return bool(job.unique_key) and self._unique_keys.get(job.unique_key, job.id) != job.id

@@ -55,15 +55,14 @@ class Gathering:
 
     def add(self, ticket: Ticket, *, is_late: bool) -> None:
         """Take a ticket's requests in."""
-        phases = self._phases
+        phases, phase_of = self._phases, _HELD_JOBS_FIRST.get
         for index, request in enumerate(ticket.requests):
-            if isinstance(request, Mutation):
-                if is_late:
-                    self.late.append((ticket, index, request))
-                else:
-                    phases[_phase_of(request)].append((ticket, index, request))
-            else:
+            if isinstance(request, Query):
                 self.queries.append((ticket, index, request))
+            elif is_late:
+                self.late.append((ticket, index, request))
+            else:
+                phases[phase_of(type(request), _REST)].append((ticket, index, request))
 
     def defer(self, entry: MutationEntry) -> None:
         """It needs a write, and none may start yet: it is not looked at again until one may."""
@@ -141,7 +140,8 @@ class Batch:
         self.withdrawn: dict[ClaimKey, GiveBackJobs] = {}
         """What is not given back because this batch answers a repeat of the claim."""
         self._entries: list[tuple[Ticket, int]] = []
-        self._handed_out: list[tuple[Ticket, ClaimKey, GiveBackJobs | None]] = []
+        self._handed_out: list[tuple[Ticket, ClaimKey, str, list[ClaimedJob]]] = []
+        """Who got jobs under which claim, as which worker; no jobs: those of an earlier claim."""
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -152,15 +152,17 @@ class Batch:
         self._entries.append((ticket, index))
 
     def hand_out(
-        self, ticket: Ticket, mutation: Mutation, jobs: list[ClaimedJob], *, is_repeat: bool
+        self,
+        ticket: Ticket,
+        key: ClaimKey | None,
+        worker_id: str,
+        jobs: list[ClaimedJob],
+        *,
+        is_repeat: bool,
     ) -> None:
         """Note that a ticket gets jobs: those of an earlier claim, or newly claimed ones."""
-        claim = claim_of(mutation)
-        assert claim is not None, f"{type(mutation).__name__} claims nothing"
-        leases = [Lease(job.job_id, job.attempt) for job in jobs]
-        undoing = GiveBackJobs(worker_id=claim.worker_id, leases=leases)
-        key = claim_key(mutation) or (claim.worker_id, "", jobs[0].job_id)
-        self._handed_out.append((ticket, key, None if is_repeat else undoing))
+        key = key or (worker_id, "", jobs[0].job_id)
+        self._handed_out.append((ticket, key, worker_id, [] if is_repeat else jobs))
 
     def settle(self) -> list[Ticket]:
         """Make the outcomes final. Returns the tickets that have all of theirs."""
@@ -187,11 +189,15 @@ class Batch:
         A repeat whose caller is gone gives back nothing of what the first caller was told that it
         holds; it only stops withdrawing what was to be given back anyway.
         """
-        made = {key: undoing for _, key, undoing in self._handed_out if undoing is not None}
-        unclaimed = self.withdrawn | made
-        for ticket, key, _ in self._handed_out:
-            if not ticket.is_abandoned:
-                unclaimed.pop(key, None)
+        unclaimed = dict(self.withdrawn)
+        for ticket, key, worker_id, jobs in self._handed_out:
+            if ticket.is_abandoned and jobs:
+                leases = [Lease(job.job_id, job.attempt) for job in jobs]
+                unclaimed[key] = GiveBackJobs(worker_id=worker_id, leases=leases)
+        if unclaimed:
+            for ticket, key, _, _ in self._handed_out:
+                if not ticket.is_abandoned:
+                    unclaimed.pop(key, None)
         return unclaimed
 
 

@@ -13,7 +13,14 @@ from osqueue.core.mutations import ClaimJobs, ExpireJobs, Mutation, StartDueJobs
 from osqueue.core.outcomes import JobsClaimed, JobsCompleted, Outcome
 from osqueue.core.queries import evaluate_query
 from osqueue.core.queue_state import QueueState
-from osqueue.core.writes.batches import Batch, Gathering, MutationEntry, claim_key, claim_of
+from osqueue.core.writes.batches import (
+    Batch,
+    ClaimKey,
+    Gathering,
+    MutationEntry,
+    claim_key,
+    claim_of,
+)
 from osqueue.core.writes.endings import broker_draining
 from osqueue.core.writes.tickets import Ticket
 from osqueue.core.writes.writeless import needs_no_write
@@ -86,23 +93,30 @@ class Forming:
         ticket, index, mutation = entry
         batch, state = self._batch, self._state
         claim = claim_of(mutation)
-        if claim is not None and ticket.is_abandoned:
-            if isinstance(mutation, ClaimJobs):
+        if claim is None:
+            batch.mutations_count += 1
+            outcome = state.apply(mutation, now_ms=self._now_ms, steady_ms=self._steady_ms)
+            batch.put(ticket, index, outcome)
+            return
+        is_completing = claim is not mutation
+        if ticket.is_abandoned:
+            if is_completing:
+                # What was completed counts, but nobody is there to take the next job.
+                self._apply((ticket, index, msgspec.structs.replace(mutation, claim=None)))
+            else:
                 batch.put(ticket, index, JobsClaimed([]))
-                return
-            # What was completed counts, but nobody is there to take the next job.
-            mutation, claim = msgspec.structs.replace(mutation, claim=None), None
-        if isinstance(mutation, ClaimJobs) and self._must_wait(mutation):
-            self._gathering.waiting_claims.add(ticket, index, mutation)
+            return
+        if not is_completing and claim.wait_until_ms and self._must_wait(claim):
+            self._gathering.waiting_claims.add(ticket, index, claim)
             return
         batch.mutations_count += 1
-        key = None if claim is None else claim_key(mutation)
-        is_repeat = key is not None and bool(state.table.claimed_under(*key))
-        self._withdraw_give_back(ticket, mutation)
+        key = claim_key(mutation)
+        is_repeat = key is not None and state.table.holds_claim(*key)
+        if self._gathering.give_backs:
+            self._withdraw_give_back(ticket, mutation)
         outcome = state.apply(mutation, now_ms=self._now_ms, steady_ms=self._steady_ms)
         batch.put(ticket, index, outcome)
-        if claim is not None:
-            self._note_handed_out(ticket, mutation, outcome, is_repeat=is_repeat)
+        self._note_handed_out(ticket, key, claim.worker_id, outcome, is_repeat=is_repeat)
 
     def _must_wait(self, claim: ClaimJobs) -> bool:
         state = self._state
@@ -115,15 +129,24 @@ class Forming:
         answer = self._state.answer_repeat(mutation)
         if answer is None:
             return broker_draining()
-        self._note_handed_out(ticket, mutation, answer, is_repeat=True)
+        claim = claim_of(mutation)
+        if claim is not None:
+            key = claim_key(mutation)
+            self._note_handed_out(ticket, key, claim.worker_id, answer, is_repeat=True)
         return answer
 
     def _note_handed_out(
-        self, ticket: Ticket, mutation: Mutation, outcome: Outcome, *, is_repeat: bool
+        self,
+        ticket: Ticket,
+        key: ClaimKey | None,
+        worker_id: str,
+        outcome: Outcome,
+        *,
+        is_repeat: bool,
     ) -> None:
         claimed = outcome.claimed if isinstance(outcome, JobsCompleted) else outcome
         if isinstance(claimed, JobsClaimed) and claimed.jobs:
-            self._batch.hand_out(ticket, mutation, claimed.jobs, is_repeat=is_repeat)
+            self._batch.hand_out(ticket, key, worker_id, claimed.jobs, is_repeat=is_repeat)
 
     def _withdraw_give_back(self, ticket: Ticket, mutation: Mutation) -> None:
         give_backs = self._gathering.give_backs
