@@ -132,7 +132,13 @@ class Producer(Actor):
         while not world.is_calm:
             yield random.randint(1, 2 * world.plan.job_wait_ms)
             jobs = [self.new_job() for _ in range(random.choice([1, 1, 2, 3]))]
-            yield self.ask(SubmitJobs(jobs=jobs))
+            if random.random() < 0.1:
+                # Its caller is cancelled: what became of it nobody will know.
+                record = self.client.call(SubmitJobs(jobs=jobs))
+                yield random.randint(0, 60)
+                self.client.abandon(record)
+            else:
+                yield self.ask(SubmitJobs(jobs=jobs))
 
     def _change_clients(self) -> Task:
         while not self.world.is_calm:

@@ -16,6 +16,7 @@ from osqueue.core.group_commit import Effect, GroupCommit
 from osqueue.core.ids import make_broker_name
 from osqueue.core.leadership import BrokerIdentity, Elected, ElectionEffect, Leadership
 from osqueue.core.mutations import ClaimJobs, HeartbeatJobs, Mutation, RepeatKey, Request
+from osqueue.core.outcomes import JobsClaimed
 from osqueue.core.writes.effects import (
     LoadDocument,
     ProbeLeader,
@@ -165,10 +166,26 @@ class BrokerProcess(Process):
         self.world.note(f"{self} drains")
         self.is_draining = True
         if self.term is not None:
+            if self.random.random() < 0.5:
+                self._end_long_polls(self.term)
             self.term.drain()
             self.pump()
         else:
             self._end(is_silent=False)
+
+    def _end_long_polls(self, term: GroupCommit) -> None:
+        """As the dispatcher does: whoever waits is answered with nothing, and waits no more."""
+        for connection in list(self.connections):
+            for ticket in list(connection.tickets):
+                assert isinstance(ticket, SimulatedTicket)
+                [first, *_] = ticket.requests
+                if not isinstance(first, ClaimJobs) or not first.wait_until_ms:
+                    continue
+                self.world.coverage.transitions["long poll ended by a drain"] += 1
+                del connection.tickets[ticket]
+                term.abandon(ticket)
+                assert ticket.frame is not None
+                connection.reply(ticket.frame, [Answer(ticket.calls[0], JobsClaimed([]))])
 
     def _end(self, *, is_silent: bool) -> None:
         if self.is_gone:
@@ -253,6 +270,8 @@ class BrokerProcess(Process):
         return refusal
 
     def _send(self, ticket: SimulatedTicket) -> None:
+        if ticket.is_abandoned:
+            return  # Its caller is gone.
         answers: list[Answer] = []
         for call, outcome in zip(ticket.calls, ticket.outcomes, strict=True):
             assert outcome is not None, "a settled ticket has every outcome"

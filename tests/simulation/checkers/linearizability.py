@@ -62,6 +62,7 @@ class JobState(NamedTuple):
 
 
 ABSENT, GONE, COMPLETED = JobState("absent"), JobState("gone"), JobState("completed")
+_CANCELLING = "to be cancelled"
 Step = Callable[[JobState], list[JobState]]
 
 
@@ -130,7 +131,9 @@ def _by_itself(state: JobState) -> list[JobState]:
     if state.phase == "held":
         # Its lease ran out; or its worker was asked to stop it, and then it did.
         return [state, JobState("loose", state.attempts), GONE]
-    return [state, GONE] if state == COMPLETED else [state]
+    # Kept for a while; or claimed by somebody who never heard of it, and to be cancelled.
+    may_go = state == COMPLETED or state.worker_id == _CANCELLING
+    return [state, GONE] if may_go else [state]
 
 
 # Steps.
@@ -182,6 +185,13 @@ def _remove(*phases: str) -> Step:
     return lambda state: [GONE] if state.phase in phases else []
 
 
+def _cancel_later(state: JobState) -> list[JobState]:
+    """A worker holds it, who may or may not know."""
+    if state.phase == "loose":
+        return [state._replace(worker_id=_CANCELLING)]
+    return [state] if state.phase == "held" else []
+
+
 def _read(outcome: JobRead) -> Step:
     job = outcome.job
 
@@ -194,7 +204,7 @@ def _read(outcome: JobRead) -> Step:
             return []
         if job.status == "in_progress":
             return [JobState("held", job.attempts, job.worker_id)]
-        return [JobState("loose", job.attempts)]
+        return [state._replace(attempts=job.attempts)]
 
     return step
 
@@ -277,7 +287,7 @@ def _administration(request: Request, outcome: Any) -> Step | None:
         return None
     if isinstance(request, CancelJob):
         if isinstance(outcome, JobCancelled) and not outcome.is_gone:
-            return _stay("held", "loose")
+            return _cancel_later
         return _remove("loose")
     return _remove("loose", "completed") if isinstance(request, DeleteJob) else _stay("loose")
 

@@ -93,8 +93,7 @@ class Observer:
                 self.world.note(f"{broker} answers {call.record}: {outcome!r}")
             if isinstance(outcome, NotLeader | Unavailable | QueueFull):
                 self._check_refusal(broker, ticket, call.record, outcome)
-            if not ticket.is_abandoned:
-                self._answers.check(call.record, outcome, ticket.arrived_ms)
+            self._answers.check(call.record, outcome, ticket.arrived_ms)
 
     def _check_refusal(
         self, broker: BrokerProcess, ticket: SimulatedTicket, record: CallRecord, error: QueueError
@@ -147,6 +146,8 @@ class Observer:
             process = site.process
             if process is None or process.term is None or process.name == newest.writer:
                 continue
+            if process.is_draining and process.is_acting:
+                continue  # It has released the lead, and waits for the answer to say nothing more.
             if process.term.is_trusted(process.steady_ms()):
                 raise Violation("trust", f"{process} is trusted, {newest.commit_id} took over")
 
