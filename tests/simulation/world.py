@@ -121,7 +121,8 @@ class World:
             self.run_until(self.now + 1_000)
             settled_ms = settled_ms + 1_000 if self.observer.is_settled() else 0
         self.is_closing = True
-        while self.now < deadline and not self.observer.is_silent():
+        observer = self.observer
+        while self.now < deadline and not (observer.is_silent() and observer.is_settled()):
             self.run_until(self.now + 1_000)
         self.coverage.seeds += 1
         self.coverage.simulated_ms += self.now

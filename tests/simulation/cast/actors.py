@@ -131,6 +131,8 @@ class Producer(Actor):
         world, random = self.world, self.random
         while not world.is_calm:
             yield random.randint(1, 2 * world.plan.job_wait_ms)
+            if world.is_calm:
+                return
             jobs = [self.new_job() for _ in range(random.choice([1, 1, 2, 3]))]
             if random.random() < 0.1:
                 # Its caller is cancelled: what became of it nobody will know.
@@ -361,6 +363,8 @@ class Operator(Actor):
         world, random = self.world, self.random
         while not world.is_calm:
             yield random.randint(1, 4_000)
+            if world.is_calm:
+                return
             request = self._anything()
             outcome = yield self.ask(request)
             if isinstance(request, PauseQueue):

@@ -8,7 +8,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from osqueue.core.errors import NotLeader, QueueError, QueueFull, Unavailable
+from osqueue.core.errors import NotLeader, QueueError, Unavailable
 from osqueue.core.leadership import Elected
 from osqueue.core.mutations import CompleteJobs, HeartbeatJobs, SubmitJobs
 from osqueue.core.outcomes import JobsClaimed, JobsCompleted, Outcome
@@ -91,7 +91,7 @@ class Observer:
             transitions[f"answer {type(outcome).__name__}"] += 1
             if self.world.log is not None:
                 self.world.note(f"{broker} answers {call.record}: {outcome!r}")
-            if isinstance(outcome, NotLeader | Unavailable | QueueFull):
+            if isinstance(outcome, NotLeader | Unavailable):
                 self._check_refusal(broker, ticket, call.record, outcome)
             self._answers.check(call.record, outcome, ticket.arrived_ms)
 
