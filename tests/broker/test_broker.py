@@ -270,8 +270,8 @@ class TestDrain:
         class DrainingStore(ScriptedStore):
             """Told to drain while an answer is on its way that cannot be called off any more."""
 
-            async def put(self, *args: object, **kwargs: object) -> object:  # type: ignore[override]
-                version = await super().put(*args, **kwargs)  # type: ignore[arg-type]
+            async def put(self, *args: object, **kwargs: object) -> object:
+                version = await super().put(*args, **kwargs)
                 if len(self.bodies) == 1:
                     nursery.start_soon(broker.drain)
                     while not broker.is_draining:

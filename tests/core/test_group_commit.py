@@ -58,7 +58,7 @@ LEASE_MS = 30_000
 
 def complete_job(job_id: str, **fields: object) -> CompleteJobs:
     completion = Completion(lease=Lease(job_id))
-    return CompleteJobs(worker_id="worker-1", completions=[completion], **fields)  # type: ignore[arg-type]
+    return CompleteJobs(worker_id="worker-1", completions=[completion], **fields)
 
 
 def fail_job(job_id: str) -> FailJob:
@@ -96,7 +96,7 @@ class TestBatches:
         broker.answer(*(submit_job(number) for number in range(1, 6)))
         broker.answer(claim_jobs(limit=5))
         # Nothing was heard of the worker for its whole lease; what it says now comes in time.
-        while broker.term.state.next_expiry_ms() > broker.steady_ms:  # type: ignore[operator]
+        while broker.term.state.next_expiry_ms() > broker.steady_ms:
             broker.settle()
             broker.wait(1_000)
         ticket = broker.ask(
@@ -140,7 +140,7 @@ class TestBatches:
         broker = lead()
         broker.answer(submit_job(1, sequence=1))
         broker.answer(claim_jobs())
-        ticket = broker.ask(request_)  # type: ignore[arg-type]
+        ticket = broker.ask(request_)
         assert broker.settle() == 0
         assert not ticket.unsettled_count
 
@@ -397,7 +397,7 @@ class TestInterval:
             ReadStats(),
         )
         below_floor = broker.ask(submit_job(3, sequence=4))
-        below_floor.requests[0].repeat = make_repeat(4, floor=5)  # type: ignore[union-attr]
+        below_floor.requests[0].repeat = make_repeat(4, floor=5)
         assert broker.settle() == 0
         submitted, repeated, empty, completed, failed, extended, stats = ticket.outcomes
         assert submitted == JobsSubmitted(["job-1"])

@@ -37,7 +37,7 @@ JOBS = [ClaimedJob.of(make_job(attempts=1))]
 
 
 def mutations(entries: object) -> list[Mutation]:
-    return [entry[2] for entry in entries]  # type: ignore[attr-defined]
+    return [entry[2] for entry in entries]
 
 
 class TestGathering:

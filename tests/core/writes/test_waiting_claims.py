@@ -15,7 +15,7 @@ def add(
     claim = ClaimJobs(
         worker_id=worker_id,
         types=list(types),
-        **({"wait_until_ms": 1_000} | fields),  # type: ignore[arg-type]
+        **({"wait_until_ms": 1_000} | fields),
     )
     ticket = Ticket([claim])
     claims.add(ticket, 0, claim)

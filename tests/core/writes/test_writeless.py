@@ -39,16 +39,16 @@ def make_queue() -> QueueState:
 
 
 def claim(**fields: object) -> ClaimJobs:
-    return ClaimJobs(worker_id="worker-1", **fields)  # type: ignore[arg-type]
+    return ClaimJobs(worker_id="worker-1", **fields)
 
 
 def complete(*job_ids: str, **fields: object) -> CompleteJobs:
     completions = [Completion(lease=Lease(job_id)) for job_id in job_ids]
-    return CompleteJobs(worker_id="worker-1", completions=completions, **fields)  # type: ignore[arg-type]
+    return CompleteJobs(worker_id="worker-1", completions=completions, **fields)
 
 
 def submit(number: int, **fields: object) -> SubmitJobs:
-    return SubmitJobs(jobs=[make_new_job(number)], **fields)  # type: ignore[arg-type]
+    return SubmitJobs(jobs=[make_new_job(number)], **fields)
 
 
 @pytest.mark.parametrize(
