@@ -183,7 +183,7 @@ class FaultyStore:
     def go_out(self, site: Site | None, duration_ms: int) -> None:
         """Out of reach for a while, for one site or for all."""
         how = self.world.random.choice(
-            ["write refused before", "write never lands", "write throttled"]
+            ["write refused before", "write refused before", "write never lands", "write throttled"]
         )
         self.world.note(f"store out for {site or 'all'}, {duration_ms} ms: {how}")
         self._outages[site] = (self.world.now + duration_ms, how)

@@ -27,7 +27,7 @@ FAULTS: dict[str, float] = {
     "write slow": 0.10,
     "write replayed later": 0.10,
     "write refused behind another": 0.9,
-    "writer suspended": 0.02,
+    "writer suspended": 0.03,
     # Of one read.
     "read fails": 0.10,
     "read slow": 0.08,
@@ -39,11 +39,11 @@ FAULTS: dict[str, float] = {
     # Of a moment: how often in a minute.
     "broker crashes": 4.0,
     "broker paused": 4.0,
-    "broker suspended for long": 3.0,
+    "broker suspended for long": 4.0,
     "broker drained": 2.0,
     "worker crashes": 2.0,
     "worker paused": 3.0,
-    "store out for all": 2.0,
+    "store out for all": 3.0,
     "store out for one": 3.0,
     "wall clock jumps": 3.0,
     "document edited": 0.7,

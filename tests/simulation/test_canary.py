@@ -27,7 +27,7 @@ from osqueue.core.writes.terms import CommitIds
 from tests.simulation.checkers.views import Violation
 from tests.simulation.world import World, make_plan
 
-SEEDS_MAX = 100
+SEEDS_MAX = 200
 Plant = Callable[[pytest.MonkeyPatch], None]
 CANARIES: dict[str, tuple[Plant, set[str]]] = {}
 
