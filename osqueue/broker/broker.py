@@ -222,6 +222,12 @@ class Broker:
             self._election.cancel()
         await self._finished.wait()
 
+    def look_at_once(self) -> None:
+        """Something hints that the leader has gone: a standby reads the document now."""
+        if self._term is None:
+            self._leadership.poll(self._clock.steady_ms())
+            self._wakeup.set()
+
     async def wait_lead_lost(self) -> None:
         """Wait until a term of this broker ends, however it ends.
 

@@ -239,8 +239,9 @@ class Leadership:
         self._refused_ms = None
 
     def poll(self, steady_ms: int) -> None:
-        """Something hints at a change: load at once."""
+        """Something hints at a change: load at once, and ask the leader for its name again."""
         self._load_not_before_ms = min(self._load_not_before_ms, steady_ms)
+        self._probe_not_before_ms = min(self._probe_not_before_ms, steady_ms)
 
     # The one output.
 

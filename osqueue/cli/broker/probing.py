@@ -1,11 +1,11 @@
-"""Asks the broker at an address for its name: a standby's evidence that the leader lives, or not.
+"""A standby's view of the leader: who answers at its address, and when its connections end.
 
 One small HTTP request on a plain socket, so that a standby loads no client library for it.
 """
 
 from __future__ import annotations
 
-from typing import cast
+from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
 import msgspec
@@ -14,17 +14,52 @@ import trio
 
 from osqueue.core.ids import CommitId
 
-__all__ = ["probe_leader"]
+if TYPE_CHECKING:
+    from osqueue.broker.broker import Broker
+
+__all__ = ["probe_leader", "watch_leader"]
 
 log = structlog.get_logger(__name__)
 
 ANSWER_BYTES_MAX = 65_536
+RECONNECT_S = 0.5
+"""Between two connections to a leader, or two looks for one."""
 
 
 class Answer(msgspec.Struct, rename="camel"):
     """What is read of getStats. A leader alone answers it, and its newest commit is its own."""
 
     commit_id: str
+
+
+async def watch_leader(broker: Broker) -> None:
+    """Keep a connection to whoever leads, and look at the document as soon as it ends.
+
+    A leader closes its connections right after it has released the queue, and a process that dies
+    has them closed for it: a standby need not wait for its next look. Runs until cancelled.
+
+    Cancellation: the connection is dropped.
+    """
+    while True:
+        address = broker.leader_address
+        if address and address != broker.advertised_address:
+            await hold_connection(address)
+            broker.look_at_once()
+        await trio.sleep(RECONNECT_S)
+
+
+async def hold_connection(address: str) -> None:
+    """Connect to HOST:PORT and wait until the connection ends, or cannot be made."""
+    try:
+        parts = urlsplit(f"//{address}")
+        stream = await trio.open_tcp_stream(parts.hostname or "", parts.port or 0)
+    except (OSError, ValueError):
+        return
+    async with stream:
+        try:
+            await stream.receive_some(1)
+        except trio.BrokenResourceError:
+            log.debug("the leader's connection broke", address=address)
 
 
 async def probe_leader(address: str) -> str | None:

@@ -15,6 +15,7 @@ import structlog
 import trio
 
 from osqueue.cli.broker.composition import describe_place, make_server
+from osqueue.cli.broker.probing import watch_leader
 from osqueue.cli.endings import CommandError, ExitStatus, first_leaf
 from osqueue.server.serving import ListenError, Server
 from osqueue.settings import Settings
@@ -99,6 +100,7 @@ class BrokerProcess:
                     store=self._settings.storage_backend,
                 )
                 if await self._has_started():
+                    nursery.start_soon(watch_leader, self._broker)
                     await nursery.start(self._serve)
                     self._announce()
         if not self._is_released:

@@ -10,7 +10,7 @@ from functools import partial
 import pytest
 import trio
 
-from osqueue.cli.broker.probing import is_refusal, name_in, probe_leader
+from osqueue.cli.broker.probing import hold_connection, is_refusal, name_in, probe_leader
 
 NAME = "0123456789abcdef"
 ANSWER = (
@@ -55,6 +55,33 @@ async def test_leader_tells_its_name() -> None:
 async def test_anything_else_is_no_name(answer: bytes) -> None:
     async with answering(answer) as address:
         assert await probe_leader(address) is None
+
+
+async def test_connection_is_held_until_the_leader_closes_it() -> None:
+    accepted, release, released = trio.Event(), trio.Event(), trio.Event()
+
+    async def serve(stream: trio.SocketStream) -> None:
+        async with stream:
+            accepted.set()
+            await release.wait()
+
+    async def hold(address: str) -> None:
+        await hold_connection(address)
+        released.set()
+
+    async with trio.open_nursery() as nursery:
+        listeners = await nursery.start(partial(trio.serve_tcp, serve, 0, host="127.0.0.1"))
+        nursery.start_soon(hold, f"127.0.0.1:{listeners[0].socket.getsockname()[1]}")
+        await accepted.wait()
+        assert not released.is_set()
+        release.set()
+        await released.wait()
+        nursery.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:1", "nowhere", "127.0.0.1:x"])
+async def test_connection_that_cannot_be_made_ends_at_once(address: str) -> None:
+    await hold_connection(address)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])

@@ -111,6 +111,25 @@ def test_standby_takes_over_from_a_killed_leader_before_its_timeout(tmp_path: Pa
     assert reason == f"the leader at 127.0.0.1:{leader.port} is gone: its port refuses"
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_standby_that_seldom_looks_notices_at_once_that_the_leader_ends(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    seldom = {
+        "BROKER_HEARTBEAT_INTERVAL_MS": "60000",
+        "BROKER_HEARTBEAT_TIMEOUT_MS": "180000",
+        "LEASE_MS": "360000",
+    }
+    with (
+        started_broker(tmp_path, **seldom) as leader,
+        started_broker(tmp_path, LOG_LEVEL="debug", **seldom) as standby,
+    ):
+        standby.wait_event("probed the leader")
+        leader.send(number)
+        # Half a heartbeat interval is 30 s, longer than this waits for an event.
+        standby.wait_event("elected")
+
+
 def test_port_in_use_is_named_and_nothing_is_begun(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
