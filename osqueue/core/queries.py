@@ -10,7 +10,11 @@ from osqueue.core.outcomes import DocumentRead, JobRead, JobsListed, Outcome, Qu
 from osqueue.core.queue_state import QueueState
 from osqueue.core.tables.refusals import refuse_missing
 
-__all__ = ["evaluate_query"]
+__all__ = ["SCANNED_JOBS_MAX", "evaluate_query"]
+
+SCANNED_JOBS_MAX = 20_000
+"""Jobs that one page looks at. A filter that few jobs pass gets a shorter page, even an empty one,
+and a cursor: nobody else waits while a million jobs are looked through."""
 
 
 def evaluate_query(
@@ -52,7 +56,9 @@ def _stats(state: QueueState, header: Header) -> QueueStats:
 def _list(query: ListJobs, state: QueueState, header: Header) -> JobsListed:
     page = JobsListed([], _stats(state, header), None)
     page_bytes = 0
-    for job in state.table.blocks.after(query.after_order):
+    for scanned, job in enumerate(state.table.blocks.after(query.after_order), start=1):
+        if scanned > SCANNED_JOBS_MAX:
+            return JobsListed(page.jobs, page.stats, job.order - 1)
         if query.status is not None and job.status != query.status:
             continue
         if query.type is not None and job.type != query.type:

@@ -3,6 +3,7 @@
 import pytest
 from msgspec import Raw
 
+from osqueue.core import queries
 from osqueue.core.errors import JobNotFound
 from osqueue.core.job import STATUSES
 from osqueue.core.mutations import ListJobs, PauseQueue, Query, ReadDocument, ReadJob, ReadStats
@@ -116,3 +117,20 @@ def test_list_stops_at_its_byte_budget_but_never_before_the_first_job() -> None:
     assert orders(page(state, byte_budget=5)) == [1]
     listed = page(state, byte_budget=20)
     assert (orders(listed), listed.next_after_order) == ([1, 2], 2)
+
+
+def test_list_looks_at_a_bounded_number_of_jobs_and_goes_on_behind_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(queries, "SCANNED_JOBS_MAX", 3)
+    jobs = [make_job(order, type="rare" if order in (2, 7) else "usual") for order in range(1, 9)]
+    state = make_state(*jobs)
+    found: list[list[int]] = []
+    after = -1
+    while True:
+        listed = page(state, type="rare", after_order=after)
+        found.append(orders(listed))
+        if listed.next_after_order is None:
+            break
+        after = listed.next_after_order
+    assert found == [[2], [], [7]]
