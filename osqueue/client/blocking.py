@@ -5,12 +5,14 @@ from __future__ import annotations
 import random as random_module
 import threading
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import suppress
 from types import TracebackType
-from typing import Concatenate, Generic, Literal, ParamSpec, Self, TypeVar
+from typing import Concatenate, Generic, ParamSpec, Self, TypeVar
 
 import trio
 
 from osqueue.client.client import Client
+from osqueue.client.connection import TransportKind
 from osqueue.client.results import JobDetails
 from osqueue.core.job import JobStatus
 
@@ -46,17 +48,19 @@ class BlockingMethod(Generic[ParametersT, ResultT]):
 class BlockingClient:
     """A connection to a queue for synchronous programs, as a context manager.
 
-    Any number of threads may share one. The methods are those of `Client`, with the same errors.
-    Arguments are those of `Client`, too.
+    Any number of threads may share one. The methods are those of `Client`, with the same errors,
+    except for its events. Arguments are those of `Client`, too.
 
-    Interrupting a call (Ctrl-C) stops the waiting; what it asked for may still be applied.
+    Interrupting a call (Ctrl-C, or whatever a signal handler raises) is as cancelling it: the
+    waiting stops at once, what was asked for may still be applied, jobs that a claim would have
+    brought are handed back, and the client can be used further.
     """
 
     def __init__(
         self,
         target: str | Sequence[str] | None = None,
         *,
-        transport: Literal["websocket", "http"] = "websocket",
+        transport: TransportKind = "websocket",
         timeout_s: float = 300.0,
         random: random_module.Random | None = None,
     ) -> None:
@@ -85,6 +89,8 @@ class BlockingClient:
     pause = BlockingMethod(Client.pause)
     resume = BlockingMethod(Client.resume)
     health = BlockingMethod(Client.health)
+    throttle_stats = BlockingMethod(Client.throttle_stats)
+    wait = BlockingMethod(Client.wait)
 
     def iterate_jobs(
         self, *, status: JobStatus | None = None, type: str | None = None
@@ -125,7 +131,20 @@ class BlockingClient:
         """
         if self._stop is None or self._token is None:
             raise RuntimeError("not entered, or left: use it in with BlockingClient(...) as client")
-        return trio.from_thread.run(function, trio_token=self._token)
+        scope = trio.CancelScope()
+
+        async def run_in_scope() -> ResultT:
+            with scope:
+                return await function()
+            raise AssertionError("only an interruption cancels it, and that one does not ask")
+
+        try:
+            return trio.from_thread.run(run_in_scope, trio_token=self._token)
+        except BaseException:
+            # After an interruption nobody waits for what still runs in there.
+            with suppress(trio.RunFinishedError):
+                self._token.run_sync_soon(scope.cancel)
+            raise
 
     def _run_loop(self) -> None:
         try:

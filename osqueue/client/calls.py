@@ -18,7 +18,7 @@ from __future__ import annotations
 import heapq
 import random as random_module
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal
 
 import msgspec
@@ -59,6 +59,8 @@ class Call(msgspec.Struct, gc=False, eq=False):
     sequence: int | None = None
     state: Literal["queued", "in flight", "delayed", "settled"] = "queued"
     attempts: int = 0
+    is_on_wire: bool = True
+    """While in flight: its bytes may have reached a broker. Not so while a connection is made."""
     is_unanswered: bool = False
     """An attempt went unanswered, or was answered OutcomeUnknown."""
     is_abandoned: bool = False
@@ -253,6 +255,24 @@ class Calls:
         else:
             self._settle_with_error(call, error)
 
+    def hold(self, calls: Iterable[Call]) -> None:
+        """These calls, just taken, are in flight but not on the wire: `release` sends them."""
+        for call in calls:
+            call.is_on_wire = False
+
+    def release(self, calls: Sequence[Call]) -> bool:
+        """The first byte of these calls is about to be sent.
+
+        Returns:
+            False where it must not be: the wait for one of them is over, and its caller was told
+            that nothing was sent. Then none of them is on the wire.
+        """
+        if any(call.state == "settled" for call in calls):
+            return False
+        for call in calls:
+            call.is_on_wire = True
+        return True
+
     def attempts_lost(self, calls: Iterable[Call] | None = None, *, reason: str) -> None:
         """No answer will come to these attempts (None: to all in flight): send them again."""
         lost = list(self._open.values() if calls is None else calls)
@@ -272,19 +292,18 @@ class Calls:
     def abandon(self, call: Call) -> None:
         """The caller was cancelled: nobody waits any more.
 
-        One in flight stays open until it is answered, so that the floor does not pass a mutation
+        One on the wire stays open until it is answered, so that the floor does not pass a mutation
         which is being applied; one that would have to be sent (again) never is.
         """
         call.is_abandoned = True
-        if call.state in ("queued", "delayed"):
+        if call.state in ("queued", "delayed") or not call.is_on_wire:
             self._forget(call)
 
     def expire(self, now_ms: float) -> None:
         """Give up the calls whose time is over."""
         expired = [call for call in self._open.values() if call.deadline_ms <= now_ms]
         for call in expired:
-            is_under_way = call.state == "in flight"
-            if is_under_way:
+            if call.state == "in flight":
                 self._note_unanswered(call)
             self._settle_with_error(call, _gave_up(call))
 
@@ -323,6 +342,8 @@ class Calls:
             self._settle_with_error(call, _gave_up(call))
 
     def _note_unanswered(self, call: Call) -> None:
+        if not call.is_on_wire:
+            return
         call.is_unanswered = True
         if call.is_sequenced:
             self.has_loose_ends = True
@@ -332,6 +353,7 @@ class Calls:
             self._forget(call)
             return
         call.state = "queued"
+        call.is_on_wire = True
         if call.is_sequenced:
             self._sequenced.appendleft(call)
         elif call.wait_ms:
@@ -346,6 +368,7 @@ class Calls:
         longest_ms = min(_BACKOFF_MS_MIN * 2 ** min(call.attempts - 1, 10), _BACKOFF_MS_MAX)
         wait_ms = min(longest_ms, max(at_most_ms, _BACKOFF_MS_MIN))
         call.state = "delayed"
+        call.is_on_wire = True
         due_ms = now_ms + wait_ms * (0.5 + self._random.random() / 2)
         heapq.heappush(self._delayed, (due_ms, call.call_id))
 

@@ -6,82 +6,69 @@ and decodes the answer. Errors are those of `osqueue.core.errors`, each with its
 
 from __future__ import annotations
 
+import math
 import random as random_module
 from collections.abc import AsyncIterator, Iterable, Sequence
-from functools import partial
 from typing import Any, Literal, TypeVar, overload
 
-import msgspec
+import trio
 from msgspec.msgpack import Decoder
 
-from osqueue.client.connection import Connection
-from osqueue.client.requests import (
-    Claim,
-    Completion,
-    Held,
-    JobError,
-    NewJob,
-    RequestMaker,
-    describe_error,
-    encode_params,
-)
+from osqueue.client.connection import TransportKind
+from osqueue.client.events import EventName, Subscription, check_names
+from osqueue.client.requests import NewJob, encode_params
 from osqueue.client.results import (
     Cancelled,
-    ClaimedJob,
-    Completions,
-    Failure,
-    Heartbeats,
+    JobDead,
     JobDetails,
     JobPage,
     Nothing,
     Redriven,
-    Snoozed,
     Stats,
     Submitted,
     SubmittedJobs,
-    WireJobs,
+    ThrottleStats,
 )
 from osqueue.client.values import encode_value
-from osqueue.core.errors import JobNotHeld
+from osqueue.client.worker_calls import WorkerCalls
+from osqueue.core.errors import InvalidRequest
 from osqueue.core.job import JobStatus
-from osqueue.core.limits import SNOOZE_MS_MIN
 from osqueue.core.retry_policy import RetryPolicy
 from osqueue.protocol.params import (
-    ClaimJobsParams,
-    CompleteJobParams,
-    CompleteJobsParams,
-    FailJobParams,
     GetJobParams,
-    HeartbeatJobsParams,
     JobParams,
     ListJobsParams,
     PauseQueueParams,
     QueueParams,
     RedriveDeadParams,
-    SnoozeJobParams,
     SubmitJobParams,
     SubmitJobsParams,
 )
 
 __all__ = ["Client"]
 
-PayloadT = TypeVar("PayloadT")
+ResultT = TypeVar("ResultT")
+
+WAIT_MS = 30_000
+"""How long one of the calls waits at the broker that make up `wait`."""
+ANSWER_S = 1.0
+"""How much longer `wait` listens for an answer that is on its way."""
+PAUSE_S_MIN = 0.05
+PAUSE_S_MAX = 1.0
+"""Between looks, where too many others wait at the broker already."""
 
 SUBMITTED = Decoder(Submitted)
 SUBMITTED_JOBS = Decoder(SubmittedJobs)
-JOBS = Decoder(WireJobs)
-HEARTBEATS = Decoder(Heartbeats)
-FAILURE = Decoder(Failure)
-SNOOZED = Decoder(Snoozed)
 CANCELLED = Decoder(Cancelled)
 REDRIVEN = Decoder(Redriven)
 JOB = Decoder(JobDetails)
 JOB_PAGE = Decoder(JobPage)
 STATS = Decoder(Stats)
+THROTTLE_STATS = Decoder(ThrottleStats)
 NOTHING = Decoder(Nothing)
 
 
-class Client(Connection):
+class Client(WorkerCalls):
     """A connection to a queue, as an async context manager of Trio.
 
     One client serves any number of tasks, and is fastest so: concurrent calls travel in one frame.
@@ -91,7 +78,7 @@ class Client(Connection):
         target: a broker's URL (http, https, ws or wss), several of them, or a store's URL such as
             `file:./osqueue-data`, where the leading broker's address is looked up. By default the
             environment's BROKER_URL, or http://127.0.0.1:8080.
-        transport: `websocket`, or `http` where a proxy lets nothing else through.
+        transport: `websocket`, or `http` where a proxy lets nothing else through, without events.
         timeout_s: how long one call is repeated, in seconds, at most 300; waiting that a call asked
             for (`wait_ms`) comes on top. Then it raises Unavailable, or OutcomeUnknown if it may
             have been applied.
@@ -105,12 +92,11 @@ class Client(Connection):
         self,
         target: str | Sequence[str] | None = None,
         *,
-        transport: Literal["websocket", "http"] = "websocket",
+        transport: TransportKind = "websocket",
         timeout_s: float = 300.0,
         random: random_module.Random | None = None,
     ) -> None:
         super().__init__(target, transport=transport, timeout_s=timeout_s, random=random)
-        self._make = RequestMaker(self._random)
 
     async def submit(
         self,
@@ -171,184 +157,6 @@ class Client(Connection):
         """
         params = SubmitJobsParams(jobs=[self._make.job(job) for job in jobs])
         return await self._mutate("submitJobs", params, SUBMITTED_JOBS)
-
-    @overload
-    async def claim(
-        self,
-        worker_id: str,
-        *,
-        types: Sequence[str] = (),
-        limit: int = 1,
-        wait_ms: int = 0,
-        lease_ms: int | None = None,
-        claim_id: str | None = None,
-    ) -> list[ClaimedJob[Any]]: ...
-    @overload
-    async def claim(
-        self,
-        worker_id: str,
-        *,
-        payload_type: type[PayloadT],
-        types: Sequence[str] = (),
-        limit: int = 1,
-        wait_ms: int = 0,
-        lease_ms: int | None = None,
-        claim_id: str | None = None,
-    ) -> list[ClaimedJob[PayloadT]]: ...
-    async def claim(
-        self,
-        worker_id: str,
-        *,
-        payload_type: type[Any] | None = None,
-        types: Sequence[str] = (),
-        limit: int = 1,
-        wait_ms: int = 0,
-        lease_ms: int | None = None,
-        claim_id: str | None = None,
-    ) -> list[ClaimedJob[Any]]:
-        """Take jobs to work on; empty when there is nothing for this worker.
-
-        Args:
-            worker_id: names one process; a second process needs another.
-            payload_type: what `ClaimedJob.payload` decodes to.
-            types: only jobs of these types; empty: all.
-            limit: at most so many, 1 to 1,000.
-            wait_ms: how long to wait for a first job, to 60,000.
-            lease_ms: how long without a heartbeat until the jobs go to others; by default the
-                queue's.
-            claim_id: repeats of one claim carry the same; by default random.
-
-        Raises:
-            InvalidRequest: a field is wrong.
-            Unavailable: no broker could be reached in time.
-
-        Cancellation: jobs that still arrive are handed back, without spending an attempt.
-        """
-        params = ClaimJobsParams(
-            worker_id=worker_id,
-            types=list(types) or None,
-            limit=limit,
-            lease_ms=lease_ms,
-            claim_id=claim_id or self._make.claim_id(),
-            wait_ms=wait_ms,
-        )
-        encoded = await self._open_session.call(
-            "claimJobs",
-            encode_params(params),
-            is_sequenced=False,
-            wait_ms=wait_ms,
-            on_orphaned=partial(self._give_back, worker_id),
-        )
-        claimed = JOBS.decode(encoded)
-        return [ClaimedJob(job, worker_id, payload_type) for job in claimed.jobs]
-
-    async def heartbeat(self, job: Held) -> bool:
-        """Extend a lease; returns True when its worker should stop (the job was cancelled).
-
-        Raises:
-            JobNotHeld: the lease is lost.
-        """
-        found = await self.heartbeat_many(job.worker_id, [job])
-        if found.lost:
-            raise JobNotHeld(f"the worker {job.worker_id} does not hold the job {job.job_id}")
-        return bool(found.cancel_requested)
-
-    async def heartbeat_many(self, worker_id: str, jobs: Iterable[Held]) -> Heartbeats:
-        """Extend leases, in one request."""
-        params = HeartbeatJobsParams(worker_id=worker_id, jobs=self._make.leases(jobs))
-        return await self._read("heartbeatJobs", params, HEARTBEATS)
-
-    async def complete(self, job: Held, result: object = None) -> None:
-        """Report one job done.
-
-        Args:
-            job: from `claim`, or a `Lease`.
-            result: any JSON value; kept where the job was submitted with `result_ttl_ms`.
-
-        Raises:
-            JobNotHeld: the lease was lost; another attempt counts.
-            OutcomeUnknown: it may have counted.
-        """
-        params = CompleteJobParams(
-            job_id=job.job_id,
-            worker_id=job.worker_id,
-            attempt=job.attempt,
-            result=encode_value(result),
-        )
-        await self._open_session.call("completeJob", encode_params(params), is_sequenced=True)
-
-    async def complete_many(
-        self,
-        worker_id: str,
-        completions: Sequence[Completion],
-        *,
-        claim: Claim | None = None,
-    ) -> Completions:
-        """Report jobs done, and claim the next ones in the same write.
-
-        Lost leases are named in the answer, not raised.
-        """
-        params = CompleteJobsParams(
-            worker_id=worker_id,
-            jobs=[self._make.completion(completion) for completion in completions],
-            claim=None if claim is None else self._make.following_claim(worker_id, claim),
-        )
-        encoded = await self._open_session.call(
-            "completeJobs",
-            encode_params(params),
-            is_sequenced=True,
-            on_orphaned=None if claim is None else partial(self._give_back, worker_id),
-        )
-        found = JOBS.decode(encoded)
-        jobs = [ClaimedJob[Any](job, worker_id, None) for job in found.jobs]
-        return Completions(completed=found.completed, lost=found.lost, jobs=jobs)
-
-    async def fail(
-        self,
-        job: Held,
-        error: BaseException | JobError,
-        *,
-        retry_in_ms: int | None = None,
-        final: bool = False,
-    ) -> Failure:
-        """Report that an attempt failed: the job is retried later, or becomes a dead letter.
-
-        Args:
-            job: from `claim`, or a `Lease`.
-            error: its class, message and traceback are kept with the job, cut to 4 KiB each.
-            retry_in_ms: by default the retry policy decides.
-            final: to the dead letters whatever attempts are left.
-
-        Raises:
-            JobNotHeld: the lease was lost; nothing was changed.
-        """
-        params = FailJobParams(
-            job_id=job.job_id,
-            worker_id=job.worker_id,
-            attempt=job.attempt,
-            error=describe_error(error),
-            retry_in_ms=retry_in_ms,
-            final=final,
-        )
-        return await self._mutate("failJob", params, FAILURE)
-
-    async def snooze(self, job: Held, delay_ms: int) -> int:
-        """Give a held job back for later, without spending an attempt.
-
-        Args:
-            job: from `claim`, or a `Lease`.
-            delay_ms: 1,000 or more.
-
-        Returns:
-            When it can be claimed again, ms since the epoch.
-
-        Raises:
-            JobNotHeld: the lease was lost; nothing was changed.
-        """
-        params = SnoozeJobParams(
-            job_id=job.job_id, worker_id=job.worker_id, attempt=job.attempt, delay_ms=delay_ms
-        )
-        return (await self._mutate("snoozeJob", params, SNOOZED)).run_at
 
     async def cancel(self, job_id: str) -> Literal["gone", "cancelRequested"]:
         """Remove a waiting job, or ask the worker of one in progress to stop.
@@ -412,6 +220,72 @@ class Client(Connection):
         )
         return JOB.decode(encoded).with_types(payload_type, result_type)
 
+    @overload
+    async def wait(self, job_id: str, *, timeout_s: float | None = None) -> Any: ...  # noqa: ANN401
+    @overload
+    async def wait(
+        self, job_id: str, *, result_type: type[ResultT], timeout_s: float | None = None
+    ) -> ResultT: ...
+    async def wait(
+        self,
+        job_id: str,
+        *,
+        result_type: type[Any] | None = None,
+        timeout_s: float | None = None,
+    ) -> Any:
+        """The result of a job, once it is completed; the job must be kept (`result_ttl_ms`).
+
+        Args:
+            job_id: the job's id.
+            result_type: what the result becomes; by default plain values.
+            timeout_s: how long to wait for the job's end, in seconds; None: until it ends.
+
+        Raises:
+            JobDead: it failed for good; `errors` says why.
+            JobNotFound: no such job: cancelled, deleted, not kept, or kept long enough.
+            TimeoutError: it has not ended in time.
+            Unavailable: no broker answered.
+            msgspec.ValidationError: the result does not fit its type.
+
+        Cancellation: the job goes on.
+        """
+        deadline = trio.current_time() + (math.inf if timeout_s is None else timeout_s)
+        pause_s = PAUSE_S_MIN
+        status = "unknown: no broker answered"
+        with trio.move_on_at(deadline + ANSWER_S):
+            while True:
+                left_s = max(deadline - trio.current_time(), 0)
+                job, has_waited = await self._look_again(job_id, left_s)
+                status = job.status
+                if status == "completed":
+                    return job.with_types(None, result_type).result
+                if status == "dead":
+                    raise JobDead(job)
+                left_s = deadline - trio.current_time()
+                if left_s <= 0:
+                    break
+                if not has_waited:
+                    await trio.sleep(min(pause_s, left_s))
+                    pause_s = min(2 * pause_s, PAUSE_S_MAX)
+        raise TimeoutError(
+            f"the job {job_id} has not ended after {timeout_s} s, its status is {status}; it goes "
+            "on, and can be waited for again"
+        )
+
+    async def _look_again(self, job_id: str, left_s: float) -> tuple[JobDetails, bool]:
+        """Read a job, waiting for its end where not too many do; whether this call was one that
+        waited."""
+        waits = self._open_session.waits
+        try:
+            waits.acquire_nowait()
+        except trio.WouldBlock:
+            return await self.get_job(job_id), False
+        try:
+            wait_ms = WAIT_MS if left_s == math.inf else min(int(left_s * 1_000), WAIT_MS)
+            return await self.get_job(job_id, wait_ms=wait_ms), True
+        finally:
+            waits.release()
+
     async def list_jobs(
         self,
         *,
@@ -448,6 +322,32 @@ class Client(Connection):
         """Counts of the committed queue."""
         return await self._read("getStats", QueueParams(), STATS)
 
+    async def throttle_stats(self) -> ThrottleStats:
+        """What limits of the store have cost the broker since it started."""
+        return await self._read("getThrottleStats", QueueParams(), THROTTLE_STATS)
+
+    def subscribe(self, events: Iterable[EventName]) -> Subscription:
+        """Hear of changes while they happen.
+
+            async with client.subscribe(["stats", "jobs"]) as events:
+                async for event in events: ...
+
+        A subscription lives through changes of connections and leaders; a `Gap` says that events
+        were missed, by that or because they were not read fast enough. Memory is bounded.
+
+        Args:
+            events: `stats` (StatsEvent), `jobs` (JobsEvent), `commit` (CommitEvent), `leader`
+                (LeaderEvent).
+
+        Raises:
+            ValueError: there are no such events.
+            InvalidRequest: this client's transport carries none.
+        """
+        session = self._open_session
+        if not session.has_events:
+            raise InvalidRequest("events come over a WebSocket only: Client(transport='websocket')")
+        return Subscription(session.traffic.subscriptions, check_names(events))
+
     async def pause(self, *, type: str | None = None) -> None:
         """Give claims nothing, of one type or of all; submits are taken as before."""
         await self._mutate("pauseQueue", PauseQueueParams(type=type), NOTHING)
@@ -455,11 +355,3 @@ class Client(Connection):
     async def resume(self, *, type: str | None = None) -> None:
         """End a pause, of one type or of all."""
         await self._mutate("resumeQueue", PauseQueueParams(type=type), NOTHING)
-
-    def _give_back(self, worker_id: str, encoded: msgspec.Raw) -> None:
-        """Nobody waits for these jobs any more: hand them back, without spending an attempt."""
-        for job in JOBS.decode(encoded).jobs:
-            params = SnoozeJobParams(
-                job_id=job.job_id, worker_id=worker_id, attempt=job.attempt, delay_ms=SNOOZE_MS_MIN
-            )
-            self._open_session.send("snoozeJob", encode_params(params), is_sequenced=True)

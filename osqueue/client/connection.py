@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import random as random_module
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 from typing import Literal, Self, TypeVar
@@ -14,16 +14,22 @@ import trio
 from msgspec.msgpack import Decoder
 
 from osqueue.client.discovery import Discovery, is_store_url
-from osqueue.client.requests import encode_params
+from osqueue.client.requests import RequestMaker, encode_params
 from osqueue.client.route import BrokerUrl
 from osqueue.client.session import Session
+from osqueue.client.transports.http_transport import HttpTransport
+from osqueue.client.transports.traffic import Traffic, Transport
+from osqueue.client.transports.websocket_transport import WebSocketTransport
 from osqueue.core.limits import CLIENT_REPEAT_MS_MAX
 from osqueue.protocol.params import Params
 
-__all__ = ["BROKER_URL_DEFAULT", "Connection"]
+__all__ = ["BROKER_URL_DEFAULT", "Connection", "TransportKind"]
 
 BROKER_URL_DEFAULT = "http://127.0.0.1:8080"
 HEALTH_S = 5.0
+
+TransportKind = Literal["websocket", "http"] | Callable[[Traffic], Transport]
+"""The name of a transport, or what makes one."""
 
 ResultT = TypeVar("ResultT")
 
@@ -35,7 +41,7 @@ class Connection:
         self,
         target: str | Sequence[str] | None = None,
         *,
-        transport: Literal["websocket", "http"] = "websocket",
+        transport: TransportKind = "websocket",
         timeout_s: float = CLIENT_REPEAT_MS_MAX / 1_000,
         random: random_module.Random | None = None,
     ) -> None:
@@ -43,12 +49,11 @@ class Connection:
             raise ValueError(
                 f"timeout_s is above 0 and at most {CLIENT_REPEAT_MS_MAX // 1_000}, not {timeout_s}"
             )
-        if transport not in ("websocket", "http"):
-            raise ValueError(f"transport is 'websocket' or 'http', not {transport!r}")
         self._brokers, self._discovery = _resolve(target)
-        self._transport: Literal["websocket", "http"] = transport
+        self._make_transport = _find_transport(transport)
         self._timeout_ms = int(timeout_s * 1_000) or 1
         self._random = random or random_module.Random()
+        self._make = RequestMaker(self._random)
         self._session: Session | None = None
         self._has_crashed = False
         """A bug in here has ended the session: its error is what the user gets."""
@@ -61,7 +66,7 @@ class Connection:
         self._session = Session(
             self._brokers,
             discovery=self._discovery,
-            transport=self._transport,
+            transport=self._make_transport,
             timeout_ms=self._timeout_ms,
             random=self._random,
         )
@@ -147,3 +152,18 @@ def _resolve(
     if not urls:
         raise ValueError("the client needs a broker's URL, several, or a store's URL")
     return [BrokerUrl.parse(url) for url in urls], None
+
+
+def _find_transport(kind: TransportKind) -> Callable[[Traffic], Transport]:
+    """What makes the transports of a kind.
+
+    Raises:
+        ValueError: there is no such kind.
+    """
+    if callable(kind):
+        return kind
+    if kind == "websocket":
+        return WebSocketTransport
+    if kind == "http":
+        return HttpTransport
+    raise ValueError(f"transport is 'websocket' or 'http', not {kind!r}")

@@ -10,6 +10,7 @@ from typing import Any, Generic, Literal, TypeVar, cast
 import msgspec
 
 from osqueue.client.values import convert_value, decode_value
+from osqueue.core.errors import QueueError
 from osqueue.core.job import JobStatus
 from osqueue.core.retry_policy import RetryPolicy
 
@@ -19,6 +20,7 @@ __all__ = [
     "Completions",
     "Failure",
     "Heartbeats",
+    "JobDead",
     "JobDetails",
     "JobFailure",
     "JobPage",
@@ -29,6 +31,7 @@ __all__ = [
     "StorageStats",
     "Submitted",
     "SubmittedJobs",
+    "ThrottleStats",
     "WireClaimedJob",
     "WireJobs",
 ]
@@ -239,6 +242,22 @@ class JobDetails(msgspec.Struct, frozen=True, rename="camel"):
         return msgspec.structs.replace(self, payload=payload, result=result)
 
 
+class JobDead(QueueError):
+    """The job that was waited for is a dead letter."""
+
+    advice = "redrive it, or drop the work"
+
+    def __init__(self, job: JobDetails) -> None:
+        reason = "nobody reported why"
+        if job.errors:
+            reason = f"the last error: {job.errors[-1].type}: {job.errors[-1].message}"
+        super().__init__(f"the job {job.id} is dead after {job.attempts} attempts; {reason}")
+        self.job = job
+        """As it stands among the dead letters."""
+        self.errors = job.errors
+        """Why its last attempts failed, the newest last; empty where its worker never reported."""
+
+
 class JobPage(msgspec.Struct, frozen=True, rename="camel"):
     """Some jobs in the order of submission, and the counts of the whole queue."""
 
@@ -281,3 +300,18 @@ class Stats(msgspec.Struct, frozen=True, rename="camel"):
     epoch: int = 0
     commit_id: str = ""
     storage: StorageStats = StorageStats()
+
+
+class ThrottleStats(msgspec.Struct, frozen=True, rename="camel"):
+    """How the broker was slowed down by its limits for the store, since it started."""
+
+    throttling: bool = True
+    """False: it has no limits, and all the rest is 0."""
+    total_reads: int = 0
+    total_writes: int = 0
+    throttled_reads: int = 0
+    throttled_writes: int = 0
+    total_read_delay_ms: int = 0
+    total_write_delay_ms: int = 0
+    daily_write_count: int = 0
+    daily_budget_exceeded: bool = False

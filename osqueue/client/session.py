@@ -6,7 +6,6 @@ import math
 import random as random_module
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Literal
 
 import msgspec
 import trio
@@ -15,7 +14,6 @@ from osqueue.client.calls import Call, Calls
 from osqueue.client.discovery import Discovery
 from osqueue.client.route import BrokerUrl, Route
 from osqueue.client.transports.traffic import Traffic, Transport, steady_ms
-from osqueue.client.transports.websocket_transport import WebSocketTransport
 from osqueue.core.errors import QueueError
 from osqueue.core.ids import make_client_id
 from osqueue.core.limits import CLIENT_REPEAT_MS_MAX
@@ -37,7 +35,7 @@ class Session:
     Args:
         brokers: whom to ask, in order.
         discovery: where to look for the leader when no broker is configured.
-        transport: the kind of connection.
+        transport: makes the kind of connection.
         timeout_ms: how long a call is repeated.
         random: for the client's id and for jitter.
     """
@@ -47,7 +45,7 @@ class Session:
         brokers: Sequence[BrokerUrl],
         *,
         discovery: Discovery | None,
-        transport: Literal["websocket", "http"],
+        transport: Callable[[Traffic], Transport],
         timeout_ms: int,
         random: random_module.Random,
     ) -> None:
@@ -59,7 +57,10 @@ class Session:
             discovery,
             client_id=make_client_id(random.getrandbits(96)),
         )
-        self._transport = _make_transport(transport, self.traffic)
+        self._transport = transport(self.traffic)
+        self.has_events = self._transport.has_events
+        self.waits = trio.Semaphore(max(self._transport.long_polls_max // 2, 1))
+        """For calls that wait for a job's end: they leave room for claims."""
         self._is_closed = False
         self._on_cancel = self._abandon
 
@@ -68,6 +69,7 @@ class Session:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._transport.run)
             nursery.start_soon(self._keep_time)
+            nursery.start_soon(self.traffic.subscriptions.run, self._subscribe, self._ask_leader)
 
     async def call(
         self,
@@ -131,6 +133,7 @@ class Session:
     def stop(self) -> None:
         """Take no more calls; whoever still waits is told that the client was closed."""
         self._is_closed = True
+        self.traffic.subscriptions.fail(trio.ClosedResourceError("the client is closed"))
         self.calls.close("the client was closed")
 
     async def _say_goodbye(self) -> None:
@@ -144,6 +147,12 @@ class Session:
                 return  # The broker forgets the client by itself, later.
         self._is_closed = True
         await self._transport.close()
+
+    async def _subscribe(self, params: bytes) -> None:
+        await self.call("subscribe", params, is_sequenced=False)
+
+    async def _ask_leader(self) -> None:
+        await self.call("getStats", _EMPTY, is_sequenced=False)
 
     async def _keep_time(self) -> None:
         calls, clock = self.calls, self.traffic.clock
@@ -164,11 +173,3 @@ def _wake(call: Call) -> None:
     if call.waiter is not None:
         trio.lowlevel.reschedule(call.waiter)
         call.waiter = None
-
-
-def _make_transport(kind: Literal["websocket", "http"], traffic: Traffic) -> Transport:
-    if kind == "websocket":
-        return WebSocketTransport(traffic)
-    from osqueue.client.transports.http_transport import HttpTransport
-
-    return HttpTransport(traffic)

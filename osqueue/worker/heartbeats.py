@@ -9,7 +9,7 @@ import structlog
 import trio
 
 from osqueue.client import ClaimedJob, Client
-from osqueue.client.transports.traffic import Bell
+from osqueue.client.transports.bell import Bell
 from osqueue.core.errors import QueueError
 
 __all__ = ["keep_leases"]

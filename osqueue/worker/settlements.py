@@ -11,7 +11,7 @@ import structlog
 import trio
 
 from osqueue.client import Claim, ClaimedJob, Client, Completion, Held, JobError
-from osqueue.client.transports.traffic import Bell
+from osqueue.client.transports.bell import Bell
 from osqueue.core.errors import InvalidRequest, JobNotHeld, QueueError
 from osqueue.core.limits import SNOOZE_MS_MIN
 from osqueue.worker.handlers import Failed

@@ -16,7 +16,7 @@ import structlog
 import trio
 
 from osqueue.client import Claim, ClaimedJob, Client
-from osqueue.client.transports.traffic import Bell
+from osqueue.client.transports.bell import Bell
 from osqueue.core.errors import QueueError
 from osqueue.worker.attempt import Attempt, StopReason
 from osqueue.worker.handlers import Failed, Registry, Succeeded, run_handler

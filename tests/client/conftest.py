@@ -5,10 +5,12 @@ from __future__ import annotations
 import random
 import socket
 from collections.abc import AsyncIterator
+from typing import Literal
 
 import pytest
 import trio
 
+from osqueue.client import Client
 from osqueue.settings import Settings
 from tests.client.brokers.flaky_proxy import FlakyProxy
 from tests.client.brokers.scripted_broker import ScriptedBroker
@@ -55,3 +57,11 @@ def unused_port() -> int:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return listener.getsockname()[1]
+
+
+@pytest.fixture(params=["websocket", "http"])
+async def client(request: pytest.FixtureRequest, broker_url: str) -> AsyncIterator[Client]:
+    transport: Literal["websocket", "http"] = request.param
+    with trio.fail_after(20):
+        async with Client(broker_url, transport=transport) as client:
+            yield client

@@ -9,7 +9,7 @@ import trio
 import trio.testing
 
 from osqueue.client import ClaimedJob, Heartbeats
-from osqueue.client.transports.traffic import Bell
+from osqueue.client.transports.bell import Bell
 from osqueue.core.errors import Unavailable
 from osqueue.worker.heartbeats import keep_leases
 from tests.worker.builders import make_claimed

@@ -10,7 +10,7 @@ import trio
 import trio.testing
 
 from osqueue.client import Claim
-from osqueue.client.transports.traffic import Bell
+from osqueue.client.transports.bell import Bell
 from osqueue.core.errors import InvalidRequest, JobNotHeld, OutcomeUnknown
 from osqueue.worker.handlers import Failed
 from osqueue.worker.settlements import Settlements

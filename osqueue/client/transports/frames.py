@@ -30,6 +30,9 @@ class _Request(msgspec.Struct, rename="camel", omit_defaults=True, gc=False):
 class Reply(WireResult, gc=False):
     """A reply or event, as `WireResult`; nothing that it holds refers back to it."""
 
+    missed: int = 0
+    """Of an event: jobs whose changes were dropped before it."""
+
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(list[Reply] | Reply).decode

@@ -7,14 +7,14 @@ cancelled by a caller; a pool that ran dry all the same is replaced with its cli
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import httpx
 import msgspec
 import trio
 
-from osqueue.client.calls import Call
+from osqueue.client.calls import Call, Calls
 from osqueue.client.route import BrokerUrl
 from osqueue.client.transports.frames import NO_RESULT, decode_error, decode_frame, encode_frame
 from osqueue.client.transports.traffic import RETIRE_S, Traffic, steady_ms
@@ -36,12 +36,20 @@ ANSWER_S = 30.0
 _TIMEOUT = httpx.Timeout(ANSWER_S, connect=CONNECT_S, pool=CONNECT_S)
 _MESSAGEPACK = "application/msgpack"
 _LIMITS = Limits()
+
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
 _UNREADABLE = (httpx.HTTPError, msgspec.DecodeError)
 
 
+class _Withdrawn(Exception):
+    """A caller was told that nothing was sent, so nothing is."""
+
+
 class HttpTransport:
     """Keeps a few HTTP connections to the leader, for as long as it runs."""
+
+    long_polls_max = WAITING_SENDERS
+    has_events = False
 
     def __init__(self, traffic: Traffic) -> None:
         self._traffic = traffic
@@ -126,7 +134,7 @@ class _Visit:
         calls = self._traffic.calls
         floor = calls.floor
         try:
-            request = self._post("/v1/batch", encode_frame(frame, floor=floor))
+            request = self._post("/v1/batch", encode_frame(frame, floor=floor), frame)
             request.headers["Osqueue-First-Incomplete"] = str(floor)
             response = await self._http.send(request)
             if response.is_success:
@@ -137,6 +145,9 @@ class _Visit:
                     calls.answered_error(call.call_id, error, now_ms=steady_ms())
                 self._traffic.clock.ring()
                 not_leader = error if isinstance(error, NotLeader) else None
+        except _Withdrawn:
+            calls.attempts_not_made(frame, reason="another call of its frame was given up")
+            self._traffic.outbox.ring()
         except _NOT_SENT as error:
             calls.attempts_not_made(frame, reason=_reason(error))
             self._leave(_reason(error))
@@ -168,6 +179,8 @@ class _Visit:
                 calls.answered_error(call.call_id, error, now_ms=steady_ms())
                 self._traffic.clock.ring()
                 self._note_not_leader(error)
+        except _Withdrawn:
+            pass  # It was the only one.
         except _NOT_SENT as error:
             calls.attempts_not_made([call], reason=_reason(error))
             self._leave(_reason(error))
@@ -183,17 +196,24 @@ class _Visit:
         if method.name == "claimJobs":
             # On the path that both share, a claim without a limit is a claimJob.
             body = msgspec.msgpack.encode({"limit": 1, **params})
-            return self._post(method.http_path, body, timeout=timeout)
+            return self._post(method.http_path, body, [call], timeout=timeout)
         path = method.http_path.format(jobId=params.pop("jobId"))
         return self._http.build_request(method.http_method, path, params=params, timeout=timeout)
 
     def _post(
-        self, path: str, body: bytes, *, timeout: httpx.Timeout | None = None
+        self,
+        path: str,
+        body: bytes,
+        calls: Sequence[Call],
+        *,
+        timeout: httpx.Timeout | None = None,
     ) -> httpx.Request:
+        """A request that carries these calls, which are not on the wire before its body is."""
         request = self._http.build_request(
             "POST", path, headers={"Content-Length": str(len(body))}, timeout=timeout or _TIMEOUT
         )
-        request.stream = _Body(body)
+        self._traffic.calls.hold(calls)
+        request.stream = _Body(body, self._traffic.calls, calls)
         return request
 
     def _note_not_leader(self, error: QueueError | None) -> None:
@@ -203,20 +223,26 @@ class _Visit:
 
 
 class _Body(httpx.AsyncByteStream):
-    """A body in one piece.
+    """A body in one piece, which is sent only if all its calls are still open by then.
+
+    Its headers alone mean nothing to a broker: they announce bytes that then do not come.
 
     httpx reads bytes through an async generator, which it leaves to the garbage collector when a
     connection breaks: Trio then warns of it.
     """
 
-    def __init__(self, body: bytes) -> None:
+    def __init__(self, body: bytes, open_calls: Calls, calls: Sequence[Call]) -> None:
         self._pieces = iter((body,))
+        self._open_calls = open_calls
+        self._calls = calls
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self
 
     async def __anext__(self) -> bytes:
         for piece in self._pieces:
+            if not self._open_calls.release(self._calls):
+                raise _Withdrawn
             return piece
         raise StopAsyncIteration
 

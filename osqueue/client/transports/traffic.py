@@ -10,12 +10,13 @@ import trio
 
 from osqueue.client.calls import Calls
 from osqueue.client.discovery import Discovery
+from osqueue.client.events import Subscriptions
 from osqueue.client.route import BrokerUrl, Route
-from osqueue.client.transports.frames import error_of, result_of
+from osqueue.client.transports.bell import Bell
+from osqueue.client.transports.frames import Reply, error_of, result_of
 from osqueue.core.errors import NotLeader, QueueError
-from osqueue.protocol.messages import WireResult
 
-__all__ = ["Bell", "Traffic", "Transport", "steady_ms"]
+__all__ = ["Traffic", "Transport", "steady_ms"]
 
 WAKE_SLICE = 256
 """Callers woken in one go: while they call again, the broker works on the ones before."""
@@ -30,25 +31,13 @@ def steady_ms() -> float:
     return trio.current_time() * 1_000
 
 
-class Bell:
-    """Wakes tasks that found nothing to do. Ring after adding work; wait after finding none."""
-
-    def __init__(self) -> None:
-        self._event = trio.Event()
-
-    def ring(self) -> None:
-        """Wake everybody who waits, and the next one who will."""
-        self._event.set()
-
-    async def wait(self) -> None:
-        """Wait for a ring."""
-        if self._event.is_set():
-            self._event = trio.Event()
-        await self._event.wait()
-
-
 class Transport(Protocol):
     """Carries frames to the broker and answers back, over one kind of connection."""
+
+    long_polls_max: int
+    """Calls that may wait at the broker at the same time; more would wait for each other here."""
+    has_events: bool
+    """Whether a broker can send events over it."""
 
     async def run(self) -> None:
         """Serve the traffic until cancelled, or until `close` is done."""
@@ -72,6 +61,7 @@ class Traffic:
         """Rung when there is something to send."""
         self.clock = Bell()
         """Rung when there is a time to keep."""
+        self.subscriptions = Subscriptions()
         self.is_connected = False
         """A broker took the connection; it may still say that it does not lead."""
         self._discovery = discovery
@@ -94,8 +84,12 @@ class Traffic:
         else:
             self.route.found(epoch=found[0], address=found[1])
 
-    async def deliver(self, replies: Sequence[WireResult]) -> NotLeader | None:
-        """Settle what the replies answer; returns the NotLeader among them, if there is one."""
+    async def deliver(self, replies: Sequence[Reply]) -> NotLeader | None:
+        """Settle what the replies answer, hand out the events; returns the NotLeader among them.
+
+        Raises:
+            msgspec.DecodeError: an event is not what it says.
+        """
         calls = self.calls
         not_leader: NotLeader | None = None
         for start in range(0, len(replies), WAKE_SLICE):
@@ -104,7 +98,9 @@ class Traffic:
             for reply in replies[start : start + WAKE_SLICE]:
                 if reply.ok:
                     calls.answered_ok(reply.id, result_of(reply))
-                elif not reply.event:
+                elif reply.event:
+                    self.subscriptions.take(reply.event, reply.data, missed=reply.missed)
+                else:
                     error = error_of(reply)
                     self._answered_error(reply.id, error)
                     if isinstance(error, NotLeader):

@@ -54,6 +54,9 @@ _DISCONNECTED = (ConnectionClosed, HandshakeError, OSError, trio.BrokenResourceE
 class WebSocketTransport:
     """Keeps one WebSocket to the leader, for as long as it runs."""
 
+    long_polls_max = 500
+    has_events = True
+
     def __init__(self, traffic: Traffic, *, silence_s: float = SILENCE_S) -> None:
         self._traffic = traffic
         self._silence_s = silence_s
@@ -148,6 +151,7 @@ class _Connection:
                 await self._greet(websocket)
             self._websocket = websocket
             self._traffic.is_connected = True
+            self._traffic.subscriptions.connected()
             nursery.start_soon(self._write, websocket)
             await self._read(websocket, nursery)
         except trio.TooSlowError:

@@ -9,9 +9,10 @@ import trio.testing
 
 from osqueue.client.calls import Call, Calls
 from osqueue.client.route import BrokerUrl, Route
-from osqueue.client.transports.traffic import Bell, Traffic
+from osqueue.client.transports.frames import Reply
+from osqueue.client.transports.traffic import Traffic
 from osqueue.core.errors import NotLeader
-from osqueue.protocol.messages import WireError, WireResult
+from osqueue.protocol.messages import WireError
 
 __all__: list[str] = []
 
@@ -36,7 +37,7 @@ async def test_answers_settle_their_calls(autojump_clock: trio.testing.MockClock
     settled: list[Call] = []
     traffic = make_traffic(settled)
     sent = send(traffic, 600)
-    replies = [WireResult(id=call.call_id, ok=True) for call in reversed(sent)]
+    replies = [Reply(id=call.call_id, ok=True) for call in reversed(sent)]
     assert await traffic.deliver(replies) is None
     assert settled == sent[::-1]
 
@@ -47,7 +48,7 @@ async def test_a_not_leader_among_the_answers_is_reported(
     traffic = make_traffic([])
     (call,) = send(traffic, 1)
     error = WireError(tag="NotLeader", message="no", epoch=4, broker_address="10.0.0.2:80")
-    found = await traffic.deliver([WireResult(id=call.call_id, ok=False, error=error)])
+    found = await traffic.deliver([Reply(id=call.call_id, ok=False, error=error)])
     assert isinstance(found, NotLeader)
     traffic.refused(found)
     assert (await traffic.next_broker()).address == "10.0.0.2:80"
@@ -60,7 +61,7 @@ async def test_events_and_unreadable_frames_settle_nothing(
     traffic = make_traffic(settled)
     send(traffic, 1)
     error = WireError(tag="BrokerProtocolError", message="malformed")
-    await traffic.deliver([WireResult(event="stats"), WireResult(ok=False, error=error)])
+    await traffic.deliver([Reply(event="stats"), Reply(ok=False, error=error)])
     assert settled == []
 
 
@@ -70,7 +71,7 @@ async def test_a_repeat_that_is_due_later_rings_the_clock(
     traffic = make_traffic([])
     (call,) = send(traffic, 1)
     error = WireError(tag="Unavailable", message="no")
-    await traffic.deliver([WireResult(id=call.call_id, ok=False, error=error)])
+    await traffic.deliver([Reply(id=call.call_id, ok=False, error=error)])
     with trio.fail_after(1):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(traffic.clock.wait)
@@ -84,24 +85,3 @@ async def test_tries_wait_longer_and_longer(autojump_clock: trio.testing.MockClo
         await traffic.next_broker()
         traffic.failed(BROKER, "refused")
     assert 20 < trio.current_time() < 200
-
-
-async def test_a_bell_wakes_everybody_and_the_next_one_is_new() -> None:
-    bell = Bell()
-    woken: list[int] = []
-
-    async def wait(number: int) -> None:
-        await bell.wait()
-        woken.append(number)
-
-    async with trio.open_nursery() as nursery:
-        for number in range(3):
-            nursery.start_soon(wait, number)
-        await trio.testing.wait_all_tasks_blocked()
-        bell.ring()
-        await trio.testing.wait_all_tasks_blocked()
-        assert sorted(woken) == [0, 1, 2]
-        nursery.start_soon(wait, 4)
-        await trio.testing.wait_all_tasks_blocked()
-        assert len(woken) == 3
-        bell.ring()

@@ -1,0 +1,133 @@
+"""What workers ask of a queue, against a real broker, over both transports."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import msgspec
+import pytest
+import trio
+
+from osqueue.client import Claim, Client, Completion, JobError, Lease, NewJob
+from osqueue.core.errors import JobNotHeld
+
+__all__: list[str] = []
+
+
+class Email(msgspec.Struct):
+    to: str
+    at: datetime
+
+
+async def test_typed_payloads_and_results_come_back_as_they_went(client: Client) -> None:
+    email = Email("a@b.c", datetime(2026, 1, 2, tzinfo=UTC))
+    submitted = await client.submit(email, result_ttl_ms=60_000)
+    (job,) = await client.claim("w", payload_type=Email)
+    assert job.payload == email
+    assert job.payload_as(dict) == {"to": "a@b.c", "at": "2026-01-02T00:00:00Z"}
+    await client.complete(job, email)
+    found = await client.get_job(submitted.job_id, payload_type=Email, result_type=Email)
+    assert (found.status, found.payload, found.result) == ("completed", email, email)
+
+
+async def test_a_payload_of_the_wrong_type_is_found_on_access(client: Client) -> None:
+    await client.submit({"to": 1})
+    (job,) = await client.claim("w", payload_type=Email)
+    with pytest.raises(msgspec.ValidationError):
+        _ = job.payload
+    assert job.payload_as(dict) == {"to": 1}
+
+
+async def test_a_claim_waits_for_a_job(client: Client) -> None:
+    async with trio.open_nursery() as nursery:
+
+        async def work() -> None:
+            (job,) = await client.claim("w", wait_ms=10_000)
+            assert job.payload == "late"
+            nursery.cancel_scope.cancel()
+
+        nursery.start_soon(work)
+        await client.stats()
+        await client.submit("late")
+        await trio.sleep_forever()
+
+
+async def test_a_claim_that_finds_nothing_is_empty(client: Client) -> None:
+    assert await client.claim("w", wait_ms=1) == []
+
+
+async def test_heartbeats_tell_what_is_held_and_what_is_lost(client: Client) -> None:
+    await client.submit()
+    (job,) = await client.claim("w")
+    assert await client.heartbeat(job) is False
+    stale = Lease(job_id=job.job_id, worker_id="w", attempt=7)
+    found = await client.heartbeat_many("w", [job, stale])
+    assert (found.held, found.lost) == ([job.job_id], [job.job_id])
+    with pytest.raises(JobNotHeld):
+        await client.heartbeat(stale)
+
+
+async def test_a_lost_lease_completes_nothing(client: Client) -> None:
+    await client.submit()
+    (job,) = await client.claim("w")
+    with pytest.raises(JobNotHeld):
+        await client.complete(Lease(job_id=job.job_id, worker_id="other"))
+    assert (await client.get_job(job.job_id)).status == "in_progress"
+
+
+async def test_completions_come_with_follow_ups_and_the_next_claim(client: Client) -> None:
+    await client.submit_many([NewJob(payload=n) for n in range(3)])
+    jobs = await client.claim("w", limit=2)
+    found = await client.complete_many(
+        "w",
+        [
+            Completion(jobs[0], "done", submit=[NewJob(payload="next")]),
+            Completion(Lease(job_id=jobs[1].job_id, worker_id="w", attempt=9)),
+        ],
+        claim=Claim(limit=10),
+    )
+    assert (found.completed, found.lost) == ([jobs[0].job_id], [jobs[1].job_id])
+    assert [job.payload for job in found.jobs] == [2, "next"]
+
+
+async def test_a_failed_job_is_retried_and_then_dead(client: Client) -> None:
+    await client.submit(max_attempts=2)
+    (job,) = await client.claim("w")
+    failure = await client.fail(job, ValueError("no"), retry_in_ms=0)
+    assert failure.status == "unclaimed"
+    (job,) = await client.claim("w")
+    failure = await client.fail(job, JobError(type="Mine", message="again"))
+    assert failure.status == "dead"
+    found = await client.get_job(job.job_id)
+    assert [(error.type, error.message) for error in found.errors] == [
+        ("ValueError", "no"),
+        ("Mine", "again"),
+    ]
+    assert await client.redrive() == 1
+    assert (await client.stats()).dead == 0
+
+
+async def test_a_final_failure_is_dead_at_once(client: Client) -> None:
+    await client.submit()
+    (job,) = await client.claim("w")
+    assert (await client.fail(job, ValueError("no"), final=True)).status == "dead"
+    await client.retry(job.job_id)
+    assert len(await client.claim("w")) == 1
+
+
+async def test_a_snoozed_job_waits_without_spending_an_attempt(client: Client) -> None:
+    await client.submit()
+    (job,) = await client.claim("w")
+    run_at = await client.snooze(job, 60_000)
+    found = await client.get_job(job.job_id)
+    assert (found.status, found.run_at, found.max_attempts) == ("scheduled", run_at, 4)
+
+
+async def test_a_cancelled_claim_gives_its_jobs_back(client: Client) -> None:
+    with trio.move_on_after(0.05):
+        await client.claim("gone", wait_ms=10_000)
+    submitted = await client.submit()
+    with trio.fail_after(5):
+        (job,) = await client.claim("w", wait_ms=5_000)
+    assert job.job_id == submitted.job_id
+    assert job.attempt < job.max_attempts
