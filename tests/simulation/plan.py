@@ -14,7 +14,7 @@ from typing import Any
 from osqueue.core.limits import Limits, QueueRules
 from osqueue.core.retry_policy import RetryPolicy
 
-__all__ = ["FAULTS", "Coverage", "Plan", "make_plan", "make_quiet_plan"]
+__all__ = ["FAULTS", "TRANSITIONS", "Coverage", "Plan", "make_plan", "make_quiet_plan"]
 
 FAULTS: dict[str, float] = {
     # Of one write.
@@ -52,6 +52,28 @@ FAULTS: dict[str, float] = {
 }
 """Every fault, with how often it strikes where its seed turns it on: a share of the occasions, or
 strikes a minute."""
+
+TRANSITIONS: frozenset[str] = frozenset({
+    "Elected", "LoadDocument", "ProbeLeader", "Settle", "StepDown", "WaitUntil", "WriteDocument",
+    "verdict: landed", "verdict: still open", "verdict: landed, then another took over",
+    "verdict: another took over before it landed", "verdict: nothing can tell",
+    "elected: there is no queue yet",
+    "elected: the last leader has released the queue",
+    "elected: this broker had won an election that it gave up",
+    "elected: this port and machine are the leader's, whose process is gone",
+    "elected: the leader at is gone: its port refuses",
+    "elected: the leader has not written for ms",
+    "step down: released", "step down: another broker took over",
+    "step down: a write's outcome stayed unknown", "step down: the document was replaced",
+    "write succeeded", "write not applied", "write conflicted", "write unknown", "write timed out",
+    "read loaded", "read unchanged", "read missing", "read failed",
+    "probe answered", "probe answered by no leader", "probe refused", "probe silent",
+    "attempt completed", "attempt expired", "attempt failed", "attempt given back",
+    "attempt gone", "attempt snoozed",
+    "answer InvalidRequest", "answer JobNotFound", "answer JobNotHeld", "answer NotLeader",
+    "answer OutcomeUnknown", "answer QueueFull", "answer Unavailable", "answer WrongStatus",
+})  # fmt: skip
+"""What every run must reach; a name that is never hit means that the world has gone blind."""
 
 
 @dataclass
@@ -91,6 +113,10 @@ class Coverage:
     events: int = 0
     seeds: int = 0
     simulated_ms: int = 0
+
+    def missing(self) -> set[str]:
+        """Faults and transitions that were never hit."""
+        return (FAULTS.keys() - self.faults) | (TRANSITIONS - self.transitions.keys())
 
     def add(self, other: Coverage) -> None:
         """Take in what another run has hit."""

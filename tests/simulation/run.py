@@ -14,7 +14,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 
-from tests.simulation.plan import FAULTS, Coverage
+from tests.simulation.plan import Coverage
 from tests.simulation.world import World, make_plan
 
 __all__ = ["main", "play"]
@@ -93,7 +93,7 @@ def main() -> int:
     report(coverage, time.monotonic() - started)
     for seed, what in failures:
         print(f"\nFAILED: {what}\n  make sim SEED={seed}")
-    missing = FAULTS.keys() - coverage.faults.keys() if coverage.seeds >= 100 else set()
+    missing = coverage.missing() if coverage.seeds >= 200 else set()
     if missing:
         print(f"\nNEVER HIT: {sorted(missing)}")
     return bool(failures or missing)
