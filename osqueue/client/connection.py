@@ -109,11 +109,17 @@ class Connection:
         if broker is None:
             return False
         try:
-            async with httpx.AsyncClient(timeout=HEALTH_S) as http:
+            tls = self._open_session.traffic.tls if broker.is_tls else True
+            async with httpx.AsyncClient(timeout=HEALTH_S, verify=tls) as http:
                 response = await http.get(f"{broker.http_url}/readyz")
         except httpx.HTTPError:
             return False
         return response.status_code == 200
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether a broker has the connection now; without it, calls wait for one, or time out."""
+        return self._session is not None and self._session.traffic.is_connected
 
     @property
     def _open_session(self) -> Session:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import signal
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 import trio
@@ -58,3 +61,52 @@ def test_leaving_ends_the_thread(unused_port: int) -> None:
 
 def test_the_methods_are_documented() -> None:
     assert "Enqueue one job" in (BlockingClient.__dict__["submit"].__doc__ or "")
+
+
+SCRIPT = """
+import os, signal, sys, threading
+from osqueue.client.blocking import BlockingClient
+from osqueue.core.errors import QueueError
+
+with BlockingClient(sys.argv[1]) as client:
+    threading.Timer(0.2, os.kill, [os.getpid(), signal.SIGINT]).start()
+    try:
+        client.claim("gone", wait_ms=60_000)
+    except KeyboardInterrupt:
+        pass
+    job_id = client.submit("still here").job_id
+    (job,) = client.claim("w", wait_ms=10_000)
+    assert job.job_id == job_id
+    client.complete(job)
+    threading.Timer(0.2, os.kill, [os.getpid(), signal.SIGINT]).start()
+    client.claim("gone", wait_ms=60_000)
+"""
+
+
+@pytest.mark.slow
+async def test_an_interrupted_call_stops_waiting_and_takes_no_jobs(
+    broker_url: str, tmp_path: Path
+) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT)
+    with trio.fail_after(20):
+        process = await trio.run_process(
+            [sys.executable, str(script), broker_url], capture_stderr=True, check=False
+        )
+    assert process.returncode == -signal.SIGINT
+    assert process.stderr.decode().rstrip().endswith("KeyboardInterrupt")
+
+
+def wait_for_results(url: str) -> None:
+    with BlockingClient(url) as client:
+        submitted = client.submit(result_ttl_ms=60_000)
+        with pytest.raises(TimeoutError):
+            client.wait(submitted.job_id, timeout_s=0)
+        (job,) = client.claim("w")
+        client.complete(job, [1])
+        assert client.wait(submitted.job_id, result_type=list[int]) == [1]
+        assert not client.throttle_stats().throttling
+
+
+async def test_a_program_without_trio_waits_for_results(broker_url: str) -> None:
+    await trio.to_thread.run_sync(wait_for_results, broker_url)

@@ -355,3 +355,44 @@ def test_closing_settles_everything() -> None:
     assert isinstance(sent.error, OutcomeUnknown)
     assert isinstance(queued.error, Unavailable)
     assert book.calls.open_count == 0
+
+
+def test_a_call_that_is_held_was_not_sent() -> None:
+    book = Book()
+    call = book.mutate()
+    book.calls.hold(book.send())
+    book.calls.expire(2_000)
+    assert isinstance(call.error, Unavailable)
+    assert not book.calls.release([call])
+    assert not book.calls.has_loose_ends
+
+
+def test_a_call_that_was_released_may_have_been_sent() -> None:
+    book = Book()
+    call = book.mutate()
+    book.calls.hold(book.send())
+    assert book.calls.release([call])
+    book.calls.expire(2_000)
+    assert isinstance(call.error, OutcomeUnknown)
+
+
+def test_a_held_call_of_a_cancelled_caller_is_forgotten_and_holds_back_its_frame() -> None:
+    book = Book()
+    first, second = book.mutate(), book.mutate()
+    frame = book.send()
+    book.calls.hold(frame)
+    book.calls.abandon(first)
+    assert not book.calls.release(frame)
+    book.calls.attempts_not_made(frame, reason=REASON)
+    assert book.send() == [second]
+    assert book.calls.floor == second.sequence == 2
+
+
+def test_a_repeat_that_is_held_is_as_unknown_as_what_went_before() -> None:
+    book = Book()
+    call = book.mutate()
+    book.send()
+    book.lose()
+    book.calls.hold(book.send())
+    book.calls.expire(2_000)
+    assert isinstance(call.error, OutcomeUnknown)

@@ -94,3 +94,11 @@ async def test_a_cancelled_body_ends_the_client(scripted: ScriptedBroker) -> Non
 async def test_health_without_a_broker_is_bad(unused_port: int) -> None:
     async with Client(f"http://127.0.0.1:{unused_port}") as client:
         assert not await client.health()
+
+
+async def test_a_client_knows_whether_a_broker_has_its_connection(scripted: ScriptedBroker) -> None:
+    client = Client(scripted.url)
+    assert not client.is_connected
+    async with client:
+        await client.stats()
+        assert client.is_connected

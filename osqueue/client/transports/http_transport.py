@@ -17,7 +17,7 @@ import trio
 from osqueue.client.calls import Call, Calls
 from osqueue.client.route import BrokerUrl
 from osqueue.client.transports.frames import NO_RESULT, decode_error, decode_frame, encode_frame
-from osqueue.client.transports.traffic import RETIRE_S, Traffic, steady_ms
+from osqueue.client.transports.traffic import RETIRE_S, Traffic, describe_trouble, steady_ms
 from osqueue.core.errors import NotLeader, QueueError
 from osqueue.core.limits import Limits
 from osqueue.protocol.messages import METHODS
@@ -89,6 +89,7 @@ class _Visit:
                 "Osqueue-Client-Id": traffic.client_id,
             },
             timeout=_TIMEOUT,
+            verify=traffic.tls if broker.is_tls else True,
             limits=httpx.Limits(
                 max_connections=CONNECTIONS_MAX, max_keepalive_connections=CONNECTIONS_MAX
             ),
@@ -149,11 +150,11 @@ class _Visit:
             calls.attempts_not_made(frame, reason="another call of its frame was given up")
             self._traffic.outbox.ring()
         except _NOT_SENT as error:
-            calls.attempts_not_made(frame, reason=_reason(error))
-            self._leave(_reason(error))
+            calls.attempts_not_made(frame, reason=describe_trouble(error))
+            self._leave(describe_trouble(error))
         except _UNREADABLE as error:
-            calls.attempts_lost(frame, reason=_reason(error))
-            self._leave(_reason(error))
+            calls.attempts_lost(frame, reason=describe_trouble(error))
+            self._leave(describe_trouble(error))
         else:
             calls.attempts_lost(frame, reason="the broker left it out of its answer")
             self._note_not_leader(not_leader)
@@ -182,11 +183,11 @@ class _Visit:
         except _Withdrawn:
             pass  # It was the only one.
         except _NOT_SENT as error:
-            calls.attempts_not_made([call], reason=_reason(error))
-            self._leave(_reason(error))
+            calls.attempts_not_made([call], reason=describe_trouble(error))
+            self._leave(describe_trouble(error))
         except _UNREADABLE as error:
-            calls.attempts_lost([call], reason=_reason(error))
-            self._leave(_reason(error))
+            calls.attempts_lost([call], reason=describe_trouble(error))
+            self._leave(describe_trouble(error))
 
     def _waiting_request(self, call: Call) -> httpx.Request:
         method = METHODS[call.method]
@@ -245,7 +246,3 @@ class _Body(httpx.AsyncByteStream):
                 raise _Withdrawn
             return piece
         raise StopAsyncIteration
-
-
-def _reason(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}".rstrip(": ")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import ssl
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Protocol
 
 import trio
@@ -16,7 +18,7 @@ from osqueue.client.transports.bell import Bell
 from osqueue.client.transports.frames import Reply, error_of, result_of
 from osqueue.core.errors import NotLeader, QueueError
 
-__all__ = ["Traffic", "Transport", "steady_ms"]
+__all__ = ["Traffic", "Transport", "describe_trouble", "steady_ms"]
 
 WAKE_SLICE = 256
 """Callers woken in one go: while they call again, the broker works on the ones before."""
@@ -29,6 +31,17 @@ _log = logging.getLogger("osqueue.client")
 def steady_ms() -> float:
     """Trio's clock in milliseconds."""
     return trio.current_time() * 1_000
+
+
+def describe_trouble(error: BaseException) -> str:
+    """What went wrong with a connection, from the first error behind this one that says it."""
+    cause: BaseException | None = error
+    while cause is not None:
+        text = str(cause)
+        if text:
+            return f"{type(cause).__name__}: {text}"
+        cause = cause.__cause__ or cause.__context__
+    return type(error).__name__
 
 
 class Transport(Protocol):
@@ -65,6 +78,14 @@ class Traffic:
         self.is_connected = False
         """A broker took the connection; it may still say that it does not lead."""
         self._discovery = discovery
+
+    @cached_property
+    def tls(self) -> ssl.SSLContext:
+        """How brokers prove who they are: by the certificates that this machine trusts.
+
+        SSL_CERT_FILE and SSL_CERT_DIR name others.
+        """
+        return ssl.create_default_context()
 
     async def next_broker(self) -> BrokerUrl:
         """Wait until it is time for another try, and say where."""

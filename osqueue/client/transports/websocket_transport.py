@@ -20,7 +20,7 @@ from trio_websocket import (
 
 from osqueue.client.route import BrokerUrl
 from osqueue.client.transports.frames import decode_frame, encode_frame, error_of, result_of
-from osqueue.client.transports.traffic import RETIRE_S, Traffic
+from osqueue.client.transports.traffic import RETIRE_S, Traffic, describe_trouble
 from osqueue.core.errors import (
     BrokerProtocolError,
     Forbidden,
@@ -112,7 +112,7 @@ class _Connection:
         with self._scope:
             try:
                 with trio.fail_after(CONNECT_S):
-                    stream = await _open_stream(self._broker)
+                    stream = await self._open_stream()
             except (OSError, trio.TooSlowError, trio.BrokenResourceError) as error:
                 self.ended = _reason(error)
                 return
@@ -125,6 +125,20 @@ class _Connection:
                 self.ended = f"it took no WebSocket: {rejections.exceptions[0]!r}"
             finally:
                 await trio.aclose_forcefully(stream)
+
+    async def _open_stream(self) -> _WatchedStream:
+        host, port = self._broker.host, self._broker.port
+        if not self._broker.is_tls:
+            return _WatchedStream(await trio.open_tcp_stream(host, port))
+        stream = await trio.open_ssl_over_tcp_stream(
+            host, port, ssl_context=self._traffic.tls, https_compatible=True
+        )
+        try:
+            await stream.do_handshake()
+        except BaseException:
+            await trio.aclose_forcefully(stream)
+            raise
+        return _WatchedStream(stream)
 
     async def close(self) -> None:
         """Close the WebSocket politely; the end of its stream then ends the rest."""
@@ -282,18 +296,6 @@ class _WatchedStream(trio.abc.HalfCloseableStream):
         await self._stream.aclose()
 
 
-async def _open_stream(broker: BrokerUrl) -> _WatchedStream:
-    if not broker.is_tls:
-        return _WatchedStream(await trio.open_tcp_stream(broker.host, broker.port))
-    stream = await trio.open_ssl_over_tcp_stream(broker.host, broker.port, https_compatible=True)
-    try:
-        await stream.do_handshake()
-    except BaseException:
-        await trio.aclose_forcefully(stream)
-        raise
-    return _WatchedStream(stream)
-
-
 def _binary(message: str | bytes) -> bytes:
     return message if isinstance(message, bytes) else message.encode()
 
@@ -307,4 +309,4 @@ def _reason(error: BaseException) -> str:
         return f"the connection was closed: {code} {reason.reason or ''}".rstrip()
     if isinstance(error, trio.TooSlowError):
         return "no connection in time"
-    return str(error) or type(error).__name__
+    return str(error) or describe_trouble(error)

@@ -1,6 +1,8 @@
-"""A TCP proxy that loses replies: what was asked is done, and nobody hears of it."""
+"""A proxy that loses replies, or speaks TLS: what lies between clients and brokers."""
 
 from __future__ import annotations
+
+import ssl
 
 import trio
 
@@ -10,18 +12,22 @@ __all__ = ["FlakyProxy"]
 class FlakyProxy:
     """Passes bytes to a port of this machine, and back as long as it is told to."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, *, tls: ssl.SSLContext | None = None) -> None:
         self._upstream_port = port
         self._connections: set[trio.CancelScope] = set()
+        self._tls = tls
         self.port = 0
         self.connection_count = 0
         self.replies_to_lose = 0
         """So many connections will be cut when the next bytes come back on one."""
         self.has_lost = trio.Event()
+        self.may_pass = trio.Event()
+        """Until it is set, connections are accepted and nothing more."""
+        self.may_pass.set()
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"{'http' if self._tls is None else 'https'}://127.0.0.1:{self.port}"
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
@@ -35,8 +41,12 @@ class FlakyProxy:
         for scope in self._connections:
             scope.cancel()
 
-    async def _pass_on(self, client: trio.SocketStream) -> None:
+    async def _pass_on(self, connection: trio.SocketStream) -> None:
         self.connection_count += 1
+        await self.may_pass.wait()
+        client: trio.abc.Stream = connection
+        if self._tls is not None:
+            client = trio.SSLStream(connection, self._tls, server_side=True, https_compatible=True)
         with trio.CancelScope() as scope:
             self._connections.add(scope)
             try:
@@ -51,13 +61,13 @@ class FlakyProxy:
 
     async def _pump(
         self,
-        source: trio.SocketStream,
-        target: trio.SocketStream,
+        source: trio.abc.Stream,
+        target: trio.abc.Stream,
         is_back: bool,
         scope: trio.CancelScope,
     ) -> None:
         try:
-            async for data in source:
+            while data := await source.receive_some():
                 if is_back and self.replies_to_lose:
                     self.replies_to_lose -= 1
                     self.has_lost.set()

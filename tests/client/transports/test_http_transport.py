@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Literal
 
 import pytest
 import trio
+import trustme
 
 from osqueue.client import Client
 from osqueue.core.errors import OutcomeUnknown, Unavailable
@@ -140,3 +143,74 @@ async def test_the_leader_that_is_named_is_asked(served: Served, nursery: trio.N
     async with Client(f"http://127.0.0.1:{port}", transport="http") as client:
         await client.submit()
         assert (await client.stats()).total == 1
+
+
+class Authority:
+    """Signs the certificate of this machine; `trust` makes the clients of a test believe it."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+        self._authority = trustme.CA()
+        self._monkeypatch = monkeypatch
+        self._file = folder / "authority.pem"
+        self.tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        self._authority.issue_cert("127.0.0.1").configure_cert(self.tls)
+
+    def trust(self) -> None:
+        self._authority.cert_pem.write_to_path(self._file)
+        self._monkeypatch.setenv("SSL_CERT_FILE", str(self._file))
+
+
+@pytest.fixture
+def authority(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Authority:
+    return Authority(monkeypatch, tmp_path)
+
+
+@pytest.mark.parametrize("transport", ["websocket", "http"])
+async def test_a_broker_behind_tls_is_reached_if_its_certificate_is_trusted(
+    served: Served,
+    nursery: trio.Nursery,
+    authority: Authority,
+    transport: Literal["websocket", "http"],
+) -> None:
+    proxy = FlakyProxy(served.server.port, tls=authority.tls)
+    await nursery.start(proxy.run)
+    async with Client(proxy.url, transport=transport, timeout_s=0.3) as client:
+        with pytest.raises(Unavailable, match="CERTIFICATE_VERIFY_FAILED"):
+            await client.submit()
+        assert not await client.health()
+    authority.trust()
+    async with Client(proxy.url, transport=transport) as client:
+        await client.submit()
+        assert (await client.stats()).total == 1
+        assert await client.health()
+
+
+async def test_a_call_given_up_before_it_could_be_sent_is_not_unknown_and_never_sent(
+    served: Served, nursery: trio.Nursery, authority: Authority
+) -> None:
+    authority.trust()
+    proxy = FlakyProxy(served.server.port, tls=authority.tls)
+    proxy.may_pass = trio.Event()
+    await nursery.start(proxy.run)
+    async with Client(proxy.url, transport="http", timeout_s=0.4) as client:
+        with pytest.raises(Unavailable):
+            await client.submit("goes")
+        proxy.may_pass.set()
+        assert (await client.stats()).total == 0
+
+
+async def test_a_call_cancelled_before_it_could_be_sent_takes_no_other_with_it(
+    served: Served, nursery: trio.Nursery, authority: Authority
+) -> None:
+    authority.trust()
+    proxy = FlakyProxy(served.server.port, tls=authority.tls)
+    proxy.may_pass = trio.Event()
+    await nursery.start(proxy.run)
+    async with Client(proxy.url, transport="http") as client:
+        async with trio.open_nursery() as calls:
+            calls.start_soon(client.submit, "stays")
+            with trio.move_on_after(0.05):
+                await client.submit("goes")
+            proxy.may_pass.set()
+        page = await client.list_jobs()
+    assert [job.payload for job in page.jobs] == ["stays"]

@@ -10,7 +10,7 @@ import trio.testing
 from osqueue.client.calls import Call, Calls
 from osqueue.client.route import BrokerUrl, Route
 from osqueue.client.transports.frames import Reply
-from osqueue.client.transports.traffic import Traffic
+from osqueue.client.transports.traffic import Traffic, describe_trouble
 from osqueue.core.errors import NotLeader
 from osqueue.protocol.messages import WireError
 
@@ -85,3 +85,11 @@ async def test_tries_wait_longer_and_longer(autojump_clock: trio.testing.MockClo
         await traffic.next_broker()
         traffic.failed(BROKER, "refused")
     assert 20 < trio.current_time() < 200
+
+
+def test_trouble_is_told_by_the_first_error_that_says_something() -> None:
+    silent = OSError()
+    assert describe_trouble(silent) == "OSError"
+    silent.__context__ = ValueError("why")
+    assert describe_trouble(silent) == "ValueError: why"
+    assert describe_trouble(OSError("itself")) == "OSError: itself"
