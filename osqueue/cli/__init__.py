@@ -4,6 +4,6 @@ Nothing imports this package but the `__main__` files. A command loads what it n
 so that a broker starts without the client's libraries, and `--help` without any.
 """
 
-from osqueue.cli.commands import main
+from osqueue.cli.commands.group import main
 
 __all__ = ["main"]

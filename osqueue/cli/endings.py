@@ -42,6 +42,8 @@ class ExitStatus(IntEnum):
     """No leading broker could be reached in time: nothing was applied. Try again."""
     UNKNOWN = 4
     """It may have been applied or not: look it up."""
+    UNFINISHED = 5
+    """What was waited for has not happened in time: wait again."""
 
 
 class CommandError(Exception):

@@ -12,6 +12,7 @@ from osqueue.settings import SETTINGS, Kind, Setting, Settings, SettingValue, lo
 
 __all__ = [
     "SectionedCommand",
+    "json_logs_option",
     "json_option",
     "read_settings",
     "setting_options",
@@ -153,4 +154,7 @@ def url_options(*, with_timeout: bool = True) -> Callable[[CallableT], CallableT
 
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print JSON, in the shapes of the wire protocol."
+)
+json_logs_option = click.option(
+    "--json", "json_logs", is_flag=True, help="The same as --log-format json."
 )

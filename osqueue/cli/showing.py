@@ -15,8 +15,7 @@ from osqueue.core.job import JobStatus
 
 __all__ = [
     "Wanted",
-    "act_on_job",
-    "redrive",
+    "print_json",
     "show_dead",
     "show_job",
     "show_jobs",
@@ -71,30 +70,6 @@ def show_job(job_id: str, *, url: str | None, timeout_s: float, as_json: bool) -
     tables.print_job(job)
 
 
-def act_on_job(
-    job_id: str, action: str, *, url: str | None, timeout_s: float, as_json: bool
-) -> None:
-    """Retry, cancel or delete one job, and say what came of it."""
-
-    async def act(client: Client) -> dict[str, str]:
-        match action:
-            case "retry":
-                await client.retry(job_id)
-            case "cancel":
-                return {"status": await client.cancel(job_id)}
-            case _:
-                await client.delete(job_id)
-        return {}
-
-    answer = ask(act, url=url, timeout_s=timeout_s)
-    if as_json:
-        print_json(answer)
-        return
-    done = {"retry": "claimable now", "delete": "deleted", "gone": "removed"}
-    said = answer.get("status", action)
-    print(f"{job_id}: {done.get(said, 'its worker is asked to stop')}")
-
-
 def show_dead(
     job_type: str | None, limit: int, *, url: str | None, timeout_s: float, as_json: bool
 ) -> None:
@@ -107,16 +82,6 @@ def show_dead(
     from osqueue.cli import tables
 
     tables.print_dead(page)
-
-
-def redrive(
-    job_type: str | None, limit: int | None, *, url: str | None, timeout_s: float, as_json: bool
-) -> None:
-    """Make dead letters claimable again, and say how many."""
-    count = ask(
-        lambda client: client.redrive(type=job_type, limit=limit), url=url, timeout_s=timeout_s
-    )
-    print_json({"count": count}) if as_json else print(f"{count} jobs are claimable again")
 
 
 async def read_page(wanted: Wanted, client: Client) -> JobPage:

@@ -12,16 +12,21 @@ import msgspec
 
 from osqueue.cli.asking import ask
 from osqueue.cli.endings import CommandError, ExitStatus
-from osqueue.client import Client, NewJob, SubmittedJobs
+from osqueue.cli.showing import print_json
+from osqueue.cli.waiting import print_result, result_of
+from osqueue.client import Client, NewJob, Submitted, SubmittedJobs
 from osqueue.core.errors import QueueError
 from osqueue.protocol.params import ABSENT, NewJobParams
 
-__all__ = ["Lines", "submit_lines", "submit_one"]
+__all__ = ["Lines", "submit_and_wait", "submit_lines", "submit_one"]
 
 BATCH_JOBS_MAX = 1_000
 """As many jobs travel in one request, and are submitted together or not at all."""
 BATCH_BYTES_WANTED = 1_048_576
 """Bytes of lines after which a batch is sent: well below the limit of one frame."""
+
+RESULT_TTL_MS = 300_000
+"""How long the result is kept of a job that somebody waits for."""
 
 
 class Envelope(NewJobParams, forbid_unknown_fields=True, kw_only=True):
@@ -129,21 +134,64 @@ def submit_one(
         CommandError: the payload is not JSON.
         QueueError: refused, or no broker.
     """
-    try:
-        value = None if payload is None else msgspec.json.decode(payload)
-    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-        advice = 'quote JSON for the shell: \'{"to": "ann"}\', and a text as \'"text"\''
-        raise CommandError(f"PAYLOAD is not JSON: {error}", advice=advice) from error
+    value = read_payload(payload)
     answer = ask(
         lambda client: client.submit(value, type=job_type, **fields), url=url, timeout_s=timeout_s
     )
     if as_json:
-        print(msgspec.json.encode(answer).decode())
-    elif answer.duplicate:
-        print(answer.job_id)
-        print("osqueue: it was in the queue already; nothing was added", file=sys.stderr)
-    else:
-        print(answer.job_id)
+        print_json(answer)
+        return
+    print(answer.job_id)
+    if answer.duplicate:
+        tell_duplicate(answer)
+
+
+def submit_and_wait(
+    job_type: str,
+    payload: str | None,
+    fields: Mapping[str, Any],
+    *,
+    url: str | None,
+    timeout_s: float,
+    as_json: bool,
+) -> None:
+    """Submit one job, wait for its end, and print its result.
+
+    Unless the caller says otherwise, the result is kept for as long as a lost connection may take.
+
+    Raises:
+        CommandError: the payload is not JSON.
+        QueueError: refused, dead or gone, or no broker.
+    """
+    value = read_payload(payload)
+
+    async def submit(client: Client) -> tuple[str, object]:
+        kept: dict[str, Any] = {"result_ttl_ms": RESULT_TTL_MS, **fields}
+        answer = await client.submit(value, type=job_type, **kept)
+        if answer.duplicate:
+            tell_duplicate(answer)
+        return answer.job_id, await result_of(client, answer.job_id, wait_ms=None)
+
+    job_id, result = ask(submit, url=url, timeout_s=timeout_s)
+    print_result(job_id, result, as_json=as_json)
+
+
+def read_payload(text: str | None) -> object:
+    """The payload that was typed; None: null.
+
+    Raises:
+        CommandError: it is not JSON.
+    """
+    try:
+        return None if text is None else msgspec.json.decode(text)
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        advice = 'quote JSON for the shell: \'{"to": "ann"}\', and a text as \'"text"\''
+        raise CommandError(f"PAYLOAD is not JSON: {error}", advice=advice) from error
+
+
+def tell_duplicate(answer: Submitted) -> None:
+    """Say on stderr that nothing was added."""
+    print(f"osqueue: {answer.job_id} was in the queue already; nothing was added", file=sys.stderr)
 
 
 def submit_lines(lines: Lines, *, url: str | None, timeout_s: float, as_json: bool) -> None:
@@ -170,7 +218,7 @@ def submit_lines(lines: Lines, *, url: str | None, timeout_s: float, as_json: bo
             error.advice = f"the {len(job_ids)} jobs before its batch are in the queue"
         raise
     if as_json:
-        print(msgspec.json.encode(SubmittedJobs(job_ids, duplicates)).decode())
+        print_json(SubmittedJobs(job_ids, duplicates))
         return
     known = f", {len(duplicates)} of them were in the queue already" if duplicates else ""
     print(f"{len(job_ids)} jobs submitted{known}")

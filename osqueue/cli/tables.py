@@ -17,7 +17,15 @@ from osqueue.cli.endings import printable
 from osqueue.cli.showing import group_by_error
 from osqueue.client import JobDetails, JobPage, Stats
 
-__all__ = ["make_console", "print_dead", "print_job", "print_jobs", "print_stats"]
+__all__ = [
+    "make_console",
+    "make_table",
+    "paused_text",
+    "print_dead",
+    "print_job",
+    "print_jobs",
+    "print_stats",
+]
 
 WIDTH_WITHOUT_TERMINAL = 160
 PAYLOAD_CHARS_MAX = 200
@@ -34,7 +42,6 @@ def make_console() -> Console:
 def print_stats(stats: Stats) -> None:
     """Counts, who leads, and what the store was asked."""
     storage = stats.storage
-    paused = "all types" if stats.paused else ", ".join(map(printable, stats.paused_types))
     rows = (
         ("waiting", f"{stats.unclaimed:,}"),
         ("scheduled", f"{stats.scheduled:,}"),
@@ -43,7 +50,7 @@ def print_stats(stats: Stats) -> None:
         ("completed, kept", f"{stats.completed:,}"),
         ("in the queue", f"{stats.total:,}"),
         ("completed ever", f"{stats.completed_total:,}"),
-        ("paused", paused or "no"),
+        ("paused", paused_text(stats)),
         ("leader", f"{stats.broker_address} (term {stats.epoch})"),
         ("store", f"{storage.writes:,} writes, {storage.reads:,} reads since the leader's start"),
     )
@@ -53,6 +60,13 @@ def print_stats(stats: Stats) -> None:
     for name, value in rows:
         table.add_row(name, Text(printable(value)))
     make_console().print(table)
+
+
+def paused_text(stats: Stats) -> str:
+    """Which types of jobs claims get none of."""
+    if stats.paused:
+        return "all types"
+    return ", ".join(map(printable, stats.paused_types)) or "no"
 
 
 def print_jobs(page: JobPage) -> None:
@@ -119,7 +133,8 @@ def print_dead(page: JobPage) -> None:
     if rows:
         console.print(make_table(titles, rows, width=console.width))
     more = "; there are more, see --limit" if page.cursor else ""
-    console.print(f"{len(page.jobs):,} dead letters{more}")
+    letters = "1 dead letter" if len(page.jobs) == 1 else f"{len(page.jobs):,} dead letters"
+    console.print(f"{letters}{more}")
 
 
 def make_table(titles: Sequence[str], rows: Sequence[Sequence[str]], *, width: int) -> Table:

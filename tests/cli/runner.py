@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 from osqueue.cli import main
 from osqueue.settings import SETTINGS
 
-__all__ = ["Command"]
+__all__ = ["Command", "help_of"]
 
 
 class Command:
@@ -31,3 +31,10 @@ class Command:
         result = self(*arguments, "--json", stdin=stdin)
         assert result.exit_code == 0, result.stderr
         return msgspec.json.decode(result.stdout)
+
+
+def help_of(*arguments: str) -> str:
+    """The help of a command, as wide as a terminal may make it."""
+    result = CliRunner().invoke(main, [*arguments, "--help"], terminal_width=100)
+    assert result.exit_code == 0
+    return result.output

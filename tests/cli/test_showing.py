@@ -3,31 +3,14 @@
 from __future__ import annotations
 
 import pytest
-import trio
 
 from osqueue.cli.showing import group_by_error
-from osqueue.client import Client, JobDetails, JobError, JobFailure
+from osqueue.client import JobDetails, JobFailure
+from tests.cli.failures import fail_jobs
 from tests.cli.processes import OsqueueProcess
 from tests.cli.runner import Command
 
 pytestmark = pytest.mark.slow
-
-
-def fail_jobs(broker: OsqueueProcess, job_type: str, messages: list[str]) -> list[str]:
-    """Submit and fail a job for each message; they have one attempt, so they are dead then."""
-
-    async def talk() -> list[str]:
-        dead: list[str] = []
-        async with Client(broker.url) as client:
-            for message in messages:
-                await client.submit({"message": message}, type=job_type)
-                (job,) = await client.claim("worker-1", types=[job_type])
-                error = JobError(type="ValueError", message=message, traceback="at line\x1b[31m 1")
-                await client.fail(job, error)
-                dead.append(job.job_id)
-        return dead
-
-    return trio.run(talk)
 
 
 def test_stats_are_a_table_for_people_and_the_wire_shape_for_programs(
@@ -92,17 +75,6 @@ def test_job_shows_payload_and_traceback(command: Command, broker: OsqueueProces
     assert '{"message":"broken"}' in shown
     assert "attempt 1: ValueError: broken" in shown
     assert "  at line\ufffd[31m 1" in shown
-
-
-def test_dead_job_is_retried_redriven_and_deleted(command: Command, broker: OsqueueProcess) -> None:
-    first, second = fail_jobs(broker, "again", ["one", "two"])
-    assert command("job", first, "--retry").stdout == f"{first}: claimable now\n"
-    assert command.json("job", first)["status"] == "unclaimed"
-    assert command.json("dead", "--type", "again", "--redrive") == {"count": 1}
-    assert command("job", second, "--delete").stdout == f"{second}: deleted\n"
-    assert command("job", second).exit_code == 1
-    assert command("job", first, "--cancel").stdout == f"{first}: removed\n"
-    assert command("dead", "--type", "again", "--redrive").stdout == "0 jobs are claimable again\n"
 
 
 def test_groups_are_ordered_by_size_and_expired_leases_have_one_too() -> None:

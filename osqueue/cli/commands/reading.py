@@ -1,0 +1,164 @@
+"""The commands that look: at counts, at jobs, at dead letters, at what happens."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+import click
+
+from osqueue.cli.options import json_option, url_options
+from osqueue.cli.starting import conversation
+from osqueue.core.job import JobStatus
+
+__all__ = ["dead", "job", "jobs", "stats", "top"]
+
+LIST_LIMIT = 100
+
+
+@click.command()
+@url_options()
+@json_option
+def stats(url: str | None, timeout_s: float, as_json: bool) -> None:
+    """Show how many jobs there are, and who leads.
+
+    \b
+    Examples:
+      osqueue stats
+      osqueue stats --json --url http://10.0.0.7:8080
+    """
+    from osqueue.cli import showing
+
+    with conversation(as_json=as_json):
+        showing.show_stats(url=url, timeout_s=timeout_s, as_json=as_json)
+
+
+@click.command()
+@click.option("--status", type=click.Choice(get_args(JobStatus)), help="Only jobs of this status.")
+@click.option("--type", metavar="TYPE", help="Only jobs of this type.")
+@click.option(
+    "--limit",
+    type=click.IntRange(1, 1_000),
+    default=LIST_LIMIT,
+    show_default=True,
+    help="At most so many: one page.",
+)
+@click.option("--cursor", metavar="CURSOR", help="Go on from where the page before ended.")
+@click.option("--all", "everything", is_flag=True, help="All pages.")
+@url_options()
+@json_option
+def jobs(
+    status: JobStatus | None,
+    type: str | None,
+    limit: int,
+    cursor: str | None,
+    everything: bool,
+    url: str | None,
+    timeout_s: float,
+    as_json: bool,
+) -> None:
+    """List jobs in the order in which they were submitted.
+
+    \b
+    Examples:
+      osqueue jobs
+      osqueue jobs --status in_progress --type email:send
+      osqueue jobs --json --all
+    """
+    from osqueue.cli import showing
+
+    with conversation(as_json=as_json):
+        wanted = showing.Wanted(status=status, type=type, limit=limit, cursor=cursor)
+        showing.show_jobs(
+            wanted, everything=everything, url=url, timeout_s=timeout_s, as_json=as_json
+        )
+
+
+@click.command()
+@click.argument("job_id", metavar="ID")
+@click.option("--wait", "waits", is_flag=True, help="Wait for its end, and print its result.")
+@click.option(
+    "--wait-ms",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="Wait no longer than so many milliseconds.  [default: until it ends]",
+)
+@url_options()
+@json_option
+def job(
+    job_id: str,
+    waits: bool,
+    wait_ms: int | None,
+    url: str | None,
+    timeout_s: float,
+    as_json: bool,
+) -> None:
+    """Show one job, or wait for its end.
+
+    With --wait the result is printed as JSON, with --json the job's id, status and result. Only a
+    job that was submitted with --result-ttl-ms has a result to be read. One that is dead, or was
+    not kept, is status 1; one that has not ended within --wait-ms is status 5.
+
+    \b
+    Examples:
+      osqueue job 019a2b64-6d3e-7c55-8f1a-2b7f0d9c4e11
+      osqueue job 019a2b64-6d3e-7c55-8f1a-2b7f0d9c4e11 --wait --wait-ms 60000
+    """
+    from osqueue.cli import showing, waiting
+
+    with conversation(as_json=as_json):
+        if waits or wait_ms is not None:
+            waiting.wait_for_job(
+                job_id, wait_ms=wait_ms, url=url, timeout_s=timeout_s, as_json=as_json
+            )
+        else:
+            showing.show_job(job_id, url=url, timeout_s=timeout_s, as_json=as_json)
+
+
+@click.command()
+@click.option("--type", metavar="TYPE", help="Only jobs of this type.")
+@click.option(
+    "--limit",
+    type=click.IntRange(1, 1_000),
+    default=LIST_LIMIT,
+    show_default=True,
+    help="At most so many jobs.",
+)
+@url_options()
+@json_option
+def dead(type: str | None, limit: int, url: str | None, timeout_s: float, as_json: bool) -> None:
+    """Show the dead letters, grouped by the error that they ended with.
+
+    A job is a dead letter once it has failed its last attempt. It stays until it is made claimable
+    again (osqueue redrive, osqueue retry) or deleted.
+
+    \b
+    Examples:
+      osqueue dead
+      osqueue dead --type email:send --json
+    """
+    from osqueue.cli import showing
+
+    with conversation(as_json=as_json):
+        showing.show_dead(type, limit, url=url, timeout_s=timeout_s, as_json=as_json)
+
+
+@click.command()
+@url_options()
+@json_option
+def top(url: str | None, timeout_s: float, as_json: bool) -> None:
+    """Watch the queue live.
+
+    It shows counts, throughput, the leader, its last write and the newest changes. The broker tells
+    what happens; nothing is polled. On a terminal q or Ctrl-C ends it. Elsewhere it prints a line
+    for each thing that happens, and with --json an object. When the broker is lost, it looks for
+    the next one, and says that something was missed.
+
+    \b
+    Examples:
+      osqueue top
+      osqueue top --json | grep '"dead"'
+    """
+    from osqueue.cli.top.watching import watch
+
+    with conversation(as_json=as_json):
+        watch(url=url, timeout_s=timeout_s, as_json=as_json)

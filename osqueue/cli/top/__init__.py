@@ -1,0 +1,1 @@
+"""`osqueue top`: what happens in the queue, while it happens."""

@@ -1,0 +1,71 @@
+"""What is done to jobs and to the queue, against a real broker."""
+
+from __future__ import annotations
+
+import pytest
+import trio
+
+from osqueue.client import Client
+from tests.cli.failures import fail_jobs
+from tests.cli.processes import OsqueueProcess
+from tests.cli.runner import Command
+
+pytestmark = pytest.mark.slow
+
+
+def test_dead_job_is_retried_redriven_and_deleted(command: Command, broker: OsqueueProcess) -> None:
+    first, second = fail_jobs(broker, "again", ["one", "two"])
+    assert command("retry", first).stdout == f"{first}: claimable now\n"
+    assert command.json("job", first)["status"] == "unclaimed"
+    assert command("redrive", "--type", "again").stdout == "1 job is claimable again\n"
+    assert command("delete", second).stdout == f"{second}: deleted\n"
+    assert command("job", second).exit_code == 1
+    assert command.json("delete", first) == {}
+    assert command("redrive", "--type", "again").stdout == "0 jobs are claimable again\n"
+
+
+def test_redrive_takes_the_oldest_of_a_type_up_to_its_limit(
+    command: Command, broker: OsqueueProcess
+) -> None:
+    first, second = fail_jobs(broker, "limited", ["one", "two"])
+    (other,) = fail_jobs(broker, "other", ["three"])
+    assert command.json("redrive", "--type", "limited", "--limit", "1") == {"count": 1}
+    statuses = [command.json("job", job_id)["status"] for job_id in (first, second, other)]
+    assert statuses == ["unclaimed", "dead", "dead"]
+    assert command.json("redrive")["count"] >= 2
+    assert command.json("dead")["jobs"] == []
+
+
+def test_cancel_removes_what_waits_and_asks_the_worker_of_what_is_held(
+    command: Command, broker: OsqueueProcess
+) -> None:
+    async def claim() -> str:
+        async with Client(broker.url) as client:
+            (job,) = await client.claim("worker-1", types=["cancelled"])
+            return job.job_id
+
+    held = command("submit", "cancelled", "1").stdout.strip()
+    assert trio.run(claim) == held
+    waiting = command("submit", "cancelled", "2").stdout.strip()
+    assert command("cancel", waiting).stdout == f"{waiting}: removed\n"
+    assert command("cancel", held).stdout == f"{held}: its worker is asked to stop\n"
+    assert command.json("cancel", held) == {"status": "cancelRequested"}
+    assert "asked to stop" in command("job", held).stdout
+    refused = command("delete", held, "--json")
+    assert (refused.exit_code, "WrongStatus" in refused.stderr) == (1, True)
+    assert command("cancel", waiting).exit_code == 1
+
+
+def test_pause_and_resume_of_a_type_and_of_all(command: Command) -> None:
+    assert command("pause", "letters").stdout == "jobs of type letters: paused\n"
+    assert command.json("stats")["pausedTypes"] == ["letters"]
+    assert command("pause").stdout == "the queue: paused\n"
+    still = command("resume", "letters").stdout
+    assert still.startswith("jobs of type letters: resumed; the whole queue is paused")
+    assert command.json("pause", "letters") == {}
+    assert command("resume").stdout == "the queue: resumed\n"
+    counts = command.json("stats")
+    assert (counts["paused"], counts["pausedTypes"]) == (False, [])
+    command("pause", "letters")
+    assert command("resume", "letters").stdout == "jobs of type letters: resumed\n"
+    assert command.json("resume", "letters") == {}
