@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Literal
 
 import trio
@@ -21,10 +22,16 @@ class Attempt:
 
     __slots__ = ("claimed", "handler", "job", "scope", "stopped", "thread_scope")
 
-    def __init__(self, claimed: ClaimedJob[Any], handler: Handler | None) -> None:
+    def __init__(
+        self,
+        claimed: ClaimedJob[Any],
+        handler: Handler | None,
+        *,
+        make_job_id: Callable[[], str] | None = None,
+    ) -> None:
         self.claimed = claimed
         self.handler = handler
-        self.job = Job(claimed)
+        self.job = Job(claimed, make_job_id)
         self.scope = trio.CancelScope()
         self.thread_scope = trio.CancelScope(shield=True)
         self.stopped: StopReason | None = None

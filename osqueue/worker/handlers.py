@@ -1,7 +1,7 @@
 """Handlers: which function takes which type of job, and how it is called.
 
-The only place of the project that catches any exception: whatever a handler raises becomes the
-error of its job's attempt.
+Whatever a handler raises becomes the error of its job's attempt, so any exception is caught here;
+otherwise only what hooks raise is, in `hooks.py`.
 """
 
 from __future__ import annotations
@@ -17,31 +17,23 @@ import trio
 
 from osqueue.client import ClaimedJob
 from osqueue.client.values import encode_value
+from osqueue.worker.hooks import CallNext
 from osqueue.worker.job import Job
+from osqueue.worker.outcomes import (
+    Failed,
+    Outcome,
+    Succeeded,
+    TimeLimitExceeded,
+    outcome_of,
+)
 
-__all__ = ["Failed", "Handler", "Registry", "Succeeded", "TimeLimitExceeded", "run_handler"]
+__all__ = ["Handler", "Registry", "RunInThread", "run_handler"]
 
 HandlerFunction = Callable[..., Any]
 Argument = Literal["payload", "job"]
+RunInThread = Callable[[Callable[[], object]], Awaitable[object]]
+"""Runs a plain function away from Trio's thread; cancelling it leaves the function running."""
 _ARGUMENTS_MAX = 2
-
-
-class TimeLimitExceeded(Exception):
-    """The attempt took longer than its handler's time limit."""
-
-
-class Succeeded(msgspec.Struct, frozen=True):
-    """The handler returned."""
-
-    result: msgspec.Raw
-
-
-class Failed(msgspec.Struct, frozen=True):
-    """The handler raised, took too long, or could not take the payload."""
-
-    error: Exception
-    is_final: bool = False
-    """No further attempt can succeed: to the dead letters."""
 
 
 class Handler:
@@ -109,16 +101,18 @@ async def run_handler(
     claimed: ClaimedJob[Any],
     job: Job,
     *,
-    limiter: trio.CapacityLimiter,
+    wrap: Callable[[Job, CallNext], CallNext],
+    run_in_thread: RunInThread,
     thread_scope: trio.CancelScope,
-) -> Succeeded | Failed:
+) -> Outcome:
     """Run one attempt to its end.
 
     Args:
         handler: what to call.
         claimed: the job.
         job: the same, for the handler.
-        limiter: of the threads.
+        wrap: puts the middleware around the call.
+        run_in_thread: for plain functions.
         thread_scope: cancelling it leaves a handler's thread behind, which nothing else does.
 
     Cancellation: an async handler is cancelled; a threaded one is waited for.
@@ -127,33 +121,34 @@ async def run_handler(
         arguments = handler.bind(claimed, job)
     except (msgspec.ValidationError, msgspec.DecodeError) as error:
         return Failed(error, is_final=True)
+
+    async def call() -> object:
+        if handler.is_async:
+            return await cast("Awaitable[object]", handler.function(*arguments))
+        return await _run_in_thread(handler, arguments, run_in_thread, thread_scope)
+
     limit_s = handler.time_limit_s
     job.start(limit_s)
     with trio.move_on_after(float("inf") if limit_s is None else limit_s):
         try:
-            if handler.is_async:
-                result = await cast("Awaitable[object]", handler.function(*arguments))
-            else:
-                result = await _run_in_thread(handler, arguments, limiter, thread_scope)
+            value = await wrap(job, call)()
             if not job.is_late:
-                return Succeeded(encode_value(result))
+                return Succeeded(encode_value(value), value, job.follow_ups)
         except Exception as error:
-            return Failed(error)
+            return outcome_of(error)
     return Failed(TimeLimitExceeded(f"the attempt took longer than {limit_s} s"))
 
 
 async def _run_in_thread(
     handler: Handler,
     arguments: list[object],
-    limiter: trio.CapacityLimiter,
+    run_in_thread: RunInThread,
     thread_scope: trio.CancelScope,
 ) -> object:
     # The scope is shielded: a stopped attempt that has not begun must not begin in there.
     await trio.lowlevel.checkpoint_if_cancelled()
     with thread_scope:
-        return await trio.to_thread.run_sync(
-            partial(handler.function, *arguments), abandon_on_cancel=True, limiter=limiter
-        )
+        return await run_in_thread(partial(handler.function, *arguments))
     await trio.lowlevel.checkpoint_if_cancelled()
     raise AssertionError("a thread is left behind only when its attempt is cancelled")
 

@@ -10,18 +10,45 @@ import msgspec
 import structlog
 import trio
 
-from osqueue.client import Claim, ClaimedJob, Client, Completion, Held, JobError
+from osqueue.client import (
+    Claim,
+    ClaimedJob,
+    Client,
+    Completion,
+    Completions,
+    Failure,
+    Held,
+    JobError,
+)
 from osqueue.client.transports.bell import Bell
-from osqueue.core.errors import InvalidRequest, JobNotHeld, QueueError
+from osqueue.core.errors import InvalidRequest, JobNotHeld, QueueError, QueueFull
 from osqueue.core.limits import SNOOZE_MS_MIN
-from osqueue.worker.handlers import Failed
+from osqueue.worker.outcomes import Failed, Succeeded
 
 __all__ = ["Settlements"]
 
 COMPLETIONS_MAX = 1_000
 """In one call."""
+FOLLOW_UPS_MAX = 5_000
+"""In one call, unless it is one job that submits more."""
+BYTES_WANTED = 1_048_576
+"""Of results and follow-up jobs in one call: more go into the next."""
+FOLLOW_UP_BYTES_EXTRA = 200
+"""About what a follow-up takes beside its payload."""
+
+OnCompleted = Callable[[], Awaitable[None]]
+OnFailed = Callable[[Exception, Failure], Awaitable[None]]
 
 _log = structlog.get_logger("osqueue.worker")
+
+
+class _Finished(msgspec.Struct, frozen=True):
+    """A job done, and who wants to know what comes of its report."""
+
+    completion: Completion
+    on_completed: OnCompleted | None
+    on_failed: OnFailed
+    """Called if the broker refuses the completion and the job fails for it."""
 
 
 class Settlements:
@@ -52,7 +79,7 @@ class Settlements:
         self._next_claim = next_claim
         self._on_claimed = on_claimed
         self._changed = changed
-        self._finished: deque[Completion] = deque()
+        self._finished: deque[_Finished] = deque()
         self._has_finished = Bell()
         self._is_completing = False
         self._under_way = 0
@@ -67,23 +94,34 @@ class Settlements:
         """Whether everything is reported."""
         return not self.will_claim and not self._under_way
 
-    def complete(self, claimed: ClaimedJob[Any], result: msgspec.Raw) -> None:
-        """Report a job done, with whatever else is done by then."""
-        self._finished.append(Completion(claimed, result))
+    def complete(
+        self,
+        claimed: ClaimedJob[Any],
+        succeeded: Succeeded,
+        on_completed: OnCompleted | None,
+        on_failed: OnFailed,
+    ) -> None:
+        """Report a job done, with whatever else is done by then, and tell one of the two."""
+        completion = Completion(claimed, succeeded.result, succeeded.submit)
+        self._finished.append(_Finished(completion, on_completed, on_failed))
         self._has_finished.ring()
 
-    def fail(self, claimed: ClaimedJob[Any], failed: Failed) -> None:
+    def fail(self, claimed: ClaimedJob[Any], failed: Failed, on_failed: OnFailed) -> None:
         """Report an attempt failed."""
-        self._start(self._fail, claimed, failed.error, failed.is_final)
+        self._start(self._fail, claimed, failed.error, failed.is_final, on_failed)
 
     def cancelled(self, claimed: ClaimedJob[Any]) -> None:
         """Report that the handler of a cancelled job has stopped: then the job is gone."""
         error = JobError(type="Cancelled", message="the job was cancelled, its handler has stopped")
-        self._start(self._fail, claimed, error, True)
+        self._start(self._report_failure, claimed, error, True)
 
     def give_back(self, claimed: ClaimedJob[Any]) -> None:
         """Hand the job to others, without spending its attempt."""
-        self._start(self._snooze, claimed)
+        self._start(self._snooze, claimed, SNOOZE_MS_MIN)
+
+    def snooze(self, claimed: ClaimedJob[Any], delay_ms: int) -> None:
+        """Give the job back for later, without spending its attempt."""
+        self._start(self._snooze, claimed, delay_ms)
 
     async def run(self) -> None:
         """Send completions, as many as there are by then in one call, until cancelled."""
@@ -91,63 +129,102 @@ class Settlements:
             if not self._finished:
                 await self._has_finished.wait()
                 continue
-            count = min(len(self._finished), COMPLETIONS_MAX)
-            completions = [self._finished.popleft() for _ in range(count)]
             self._is_completing = True
-            await self._complete(completions)
+            await self._complete(self._take_finished())
             self._is_completing = False
             self._changed.ring()
 
-    async def _complete(self, completions: list[Completion]) -> None:
+    def _take_finished(self) -> list[_Finished]:
+        """What goes into one call, at least one."""
+        taken: list[_Finished] = []
+        follow_ups = size = 0
+        while self._finished and len(taken) < COMPLETIONS_MAX and size < BYTES_WANTED:
+            completion = self._finished[0].completion
+            follow_ups += len(completion.submit)
+            if taken and follow_ups > FOLLOW_UPS_MAX:
+                break
+            size += memoryview(completion.result).nbytes + sum(
+                memoryview(job.payload).nbytes + FOLLOW_UP_BYTES_EXTRA for job in completion.submit
+            )
+            taken.append(self._finished.popleft())
+        return taken
+
+    async def _complete(self, finished: list[_Finished]) -> None:
         claim = self._next_claim()
         jobs: Sequence[ClaimedJob[Any]] = ()
+        completions = [one.completion for one in finished]
         try:
             answer = await self._client.complete_many(self._worker_id, completions, claim=claim)
             jobs = answer.jobs
-            for job_id in answer.lost:
-                _log.warning("completed too late, another attempt counts", job_id=job_id)
+            self._note_completed(finished, answer)
         except InvalidRequest:
             # All of the call was refused for one of its results: which one, only asking tells.
-            for completion in completions:
-                await self._complete_alone(completion)
+            for one in finished:
+                await self._complete_alone(one)
+        except QueueFull:
+            # Only follow-ups need room; what has none is not to wait for it.
+            plain = [one for one in finished if not one.completion.submit]
+            assert len(plain) < len(finished), "a completion needs no room"
+            self._finished.extendleft(reversed(plain))
+            for one in finished:
+                if one.completion.submit:
+                    await self._complete_alone(one)
         except QueueError as error:
             _log.error("completions not settled", jobs=len(completions), error=error.message)
         finally:
             if claim is not None:
                 self._on_claimed(jobs, claim.limit)
 
-    async def _complete_alone(self, completion: Completion) -> None:
+    def _note_completed(self, finished: Sequence[_Finished], answer: Completions) -> None:
+        completed = set(answer.completed)
+        for one in finished:
+            if one.on_completed is not None and one.completion.job.job_id in completed:
+                self._start(one.on_completed)
+        for job_id in answer.lost:
+            _log.warning("completed too late, another attempt counts", job_id=job_id)
+
+    async def _complete_alone(self, finished: _Finished) -> None:
+        completion = finished.completion
         job = completion.job
         try:
-            await self._client.complete(job, completion.result)
-        except InvalidRequest as refusal:
-            await self._fail(job, refusal, True)
-        except JobNotHeld:
-            _log.warning("completed too late, another attempt counts", job_id=job.job_id)
+            answer = await self._client.complete_many(self._worker_id, [completion], claim=None)
+            self._note_completed([finished], answer)
+        except (InvalidRequest, QueueFull) as refusal:
+            is_final = isinstance(refusal, InvalidRequest)
+            await self._fail(job, refusal, is_final, finished.on_failed)
         except QueueError as refusal:
             _log.error("completion not settled", job_id=job.job_id, error=refusal.message)
 
-    async def _fail(self, job: Held, error: Exception | JobError, is_final: bool) -> None:
+    async def _fail(self, job: Held, error: Exception, is_final: bool, on_failed: OnFailed) -> None:
+        found = await self._report_failure(job, error, is_final)
+        if found is not None:
+            await on_failed(error, found)
+
+    async def _report_failure(
+        self, job: Held, error: Exception | JobError, is_final: bool
+    ) -> Failure | None:
         try:
             found = await self._client.fail(job, error, final=is_final)
             _log.info("failed", job_id=job.job_id, attempt=job.attempt, status=found.status)
+            return found
         except JobNotHeld:
             _log.warning("failed too late, another attempt counts", job_id=job.job_id)
         except QueueError as refusal:
             _log.error("failure not settled", job_id=job.job_id, error=refusal.message)
+        return None
 
-    async def _snooze(self, job: Held) -> None:
+    async def _snooze(self, job: Held, delay_ms: int) -> None:
         try:
-            await self._client.snooze(job, SNOOZE_MS_MIN)
+            await self._client.snooze(job, delay_ms)
         except QueueError as refusal:
             _log.warning("not given back", job_id=job.job_id, error=refusal.message)
 
-    def _start(self, report: Callable[..., Awaitable[None]], *arguments: object) -> None:
+    def _start(self, report: Callable[..., Awaitable[object]], *arguments: object) -> None:
         self._under_way += 1
         self._nursery.start_soon(self._run_report, report, arguments)
 
     async def _run_report(
-        self, report: Callable[..., Awaitable[None]], arguments: tuple[object, ...]
+        self, report: Callable[..., Awaitable[object]], arguments: tuple[object, ...]
     ) -> None:
         await report(*arguments)
         self._under_way -= 1

@@ -8,19 +8,24 @@ than there is room for.
 
 from __future__ import annotations
 
+import random as random_module
 from collections import deque
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import structlog
 import trio
 
-from osqueue.client import Claim, ClaimedJob, Client
+from osqueue.client import Claim, ClaimedJob, Client, Failure
+from osqueue.client.requests import RequestMaker
 from osqueue.client.transports.bell import Bell
 from osqueue.core.errors import QueueError
 from osqueue.worker.attempt import Attempt, StopReason
-from osqueue.worker.handlers import Failed, Registry, Succeeded, run_handler
+from osqueue.worker.handlers import Registry, RunInThread, run_handler
 from osqueue.worker.heartbeats import keep_leases
+from osqueue.worker.hooks import Extensions
+from osqueue.worker.outcomes import Failed, Outcome, Snoozed, Succeeded
 from osqueue.worker.settings import WorkerSettings
 from osqueue.worker.settlements import Settlements
 
@@ -46,6 +51,9 @@ class Shift:
         registry: the handlers.
         settings: of the worker.
         nursery: where handlers and reports run.
+        extensions: middleware and hooks.
+        run_in_thread: for plain handlers; by default in Trio's threads, as many as the concurrency.
+        random: for the ids of follow-up jobs.
     """
 
     def __init__(
@@ -55,13 +63,19 @@ class Shift:
         registry: Registry,
         settings: WorkerSettings,
         nursery: trio.Nursery,
+        *,
+        extensions: Extensions,
+        run_in_thread: RunInThread | None,
+        random: random_module.Random,
     ) -> None:
         self._client = client
         self._worker_id = worker_id
         self._registry = registry
         self._settings = settings
         self._nursery = nursery
-        self._limiter = trio.CapacityLimiter(settings.concurrency)
+        self._extensions = extensions
+        self._run_in_thread = run_in_thread or _make_threads(settings.concurrency)
+        self._make_job_id = RequestMaker(random).job_id
         self._held: dict[str, Attempt] = {}
         """By job id, the newest attempt of each: what heartbeats name."""
         self._ready: deque[Attempt] = deque()
@@ -158,7 +172,9 @@ class Shift:
             if older is not None:
                 # The broker gave the job out again, so the lease of the older attempt had run out.
                 self._stop(older.claimed, "lost")
-            attempt = Attempt(claimed, self._registry.find(claimed.type))
+            attempt = Attempt(
+                claimed, self._registry.find(claimed.type), make_job_id=self._make_job_id
+            )
             self._held[claimed.job_id] = attempt
             self._ready.append(attempt)
             self._has_held.ring()
@@ -172,8 +188,10 @@ class Shift:
             self._nursery.start_soon(self._run_attempt, attempt)
 
     async def _run_attempt(self, attempt: Attempt) -> None:
-        outcome: Succeeded | Failed | None = None
+        outcome: Outcome | None = None
         with attempt.scope:
+            if self._extensions.on_claimed:
+                await self._extensions.claimed(attempt.job)
             if attempt.handler is None:
                 error = LookupError(f"no handler takes the type {attempt.claimed.type!r}")
                 outcome = Failed(error, is_final=True)
@@ -182,7 +200,8 @@ class Shift:
                     attempt.handler,
                     attempt.claimed,
                     attempt.job,
-                    limiter=self._limiter,
+                    wrap=self._extensions.wrap,
+                    run_in_thread=self._run_in_thread,
                     thread_scope=attempt.thread_scope,
                 )
         self._running.discard(attempt)
@@ -191,19 +210,34 @@ class Shift:
         self._start_ready()
         self._changed.ring()
 
-    def _report(self, attempt: Attempt, outcome: Succeeded | Failed | None) -> None:
+    def _report(self, attempt: Attempt, outcome: Outcome | None) -> None:
         claimed = attempt.claimed
         if attempt.stopped == "lost":
             _log.warning("lost its lease, result dropped", job_id=claimed.job_id)
         elif attempt.stopped == "cancelled":
             _log.info("cancelled", job_id=claimed.job_id)
             self._settlements.cancelled(claimed)
-        elif outcome is None:
-            self._settlements.give_back(claimed)
-        elif isinstance(outcome, Succeeded):
-            self._settlements.complete(claimed, outcome.result)
         else:
-            self._settlements.fail(claimed, outcome)
+            self._report_outcome(attempt, outcome)
+
+    def _report_outcome(self, attempt: Attempt, outcome: Outcome | None) -> None:
+        claimed, job, extensions = attempt.claimed, attempt.job, self._extensions
+
+        async def tell_failed(error: Exception, failure: Failure) -> None:
+            await extensions.failed(job, error, failure)
+
+        match outcome:
+            case None:
+                self._settlements.give_back(claimed)
+            case Succeeded():
+                tell = partial(extensions.completed, job, outcome.value)
+                self._settlements.complete(
+                    claimed, outcome, tell if extensions.on_completed else None, tell_failed
+                )
+            case Failed():
+                self._settlements.fail(claimed, outcome, tell_failed)
+            case Snoozed():
+                self._settlements.snooze(claimed, outcome.delay_ms)
 
     def _stop(self, claimed: ClaimedJob[Any], reason: StopReason) -> None:
         """Stop the handler of a job, unless it has just ended, or another attempt is held."""
@@ -238,3 +272,9 @@ class Shift:
     async def _wait_until_done(self) -> None:
         while self._running or not self._settlements.is_idle:
             await self._changed.wait()
+
+
+def _make_threads(count: int) -> RunInThread:
+    return partial(
+        trio.to_thread.run_sync, abandon_on_cancel=True, limiter=trio.CapacityLimiter(count)
+    )

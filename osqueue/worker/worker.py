@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import random as random_module
 import signal
 import socket
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, TypeVar, overload
+from typing import Any, TypeVar, overload
 
 import structlog
 import trio
 
 from osqueue.client import Client
-from osqueue.worker.handlers import Handler, Registry
+from osqueue.client.connection import TransportKind
+from osqueue.worker.handlers import Handler, Registry, RunInThread
+from osqueue.worker.hooks import Extensions, Middleware
 from osqueue.worker.settings import WorkerSettings
 from osqueue.worker.shift import Shift
 
 __all__ = ["Worker"]
 
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
+MiddlewareT = TypeVar("MiddlewareT", bound=Middleware)
 _HOST_CHARS_MAX = 64
 
 _log = structlog.get_logger("osqueue.worker")
@@ -54,7 +58,7 @@ class Worker:
         wait_ms: int = 20_000,
         drain_timeout_s: float = 30.0,
         time_limit_s: float | None = None,
-        transport: Literal["websocket", "http"] = "websocket",
+        transport: TransportKind = "websocket",
         random: random_module.Random | None = None,
     ) -> None:
         self._settings = WorkerSettings(
@@ -66,9 +70,10 @@ class Worker:
             time_limit_s=time_limit_s,
         )
         self._target = target
-        self._transport: Literal["websocket", "http"] = transport
+        self._transport: TransportKind = transport
         self._random = random or random_module.Random()
         self._registry = Registry()
+        self._extensions = Extensions()
         self._drain: trio.Event | None = None
 
     @property
@@ -100,8 +105,9 @@ class Worker:
         An async function runs as a Trio task, a plain one in a thread. It takes the payload,
         decoded to the annotation of its first parameter, and if it has a second parameter, the
         `Job`; one whose first parameter is annotated `Job` takes just that. What it returns is the
-        job's result. What it raises makes the attempt fail; a payload that does not fit makes the
-        job a dead letter.
+        job's result. What it raises makes the attempt fail, except for `Snooze` (later, without
+        spending an attempt) and `Dead` (a dead letter at once); a payload that does not fit makes
+        the job a dead letter, too.
 
         Args:
             job_type: by default the name of the function.
@@ -122,6 +128,44 @@ class Worker:
 
         return register if job_type is None or isinstance(job_type, str) else register(job_type)
 
+    def middleware(self, function: MiddlewareT) -> MiddlewareT:
+        """Put an async function around all handlers, as a decorator: `mw(job, call_next)`.
+
+        `await call_next()` runs the rest and gives the handler's result; what the function returns
+        is the job's result, and what it raises counts as raised by the handler. The first function
+        that is registered is outermost. Time limits include it.
+
+        Raises:
+            TypeError: it is not async.
+        """
+        if not inspect.iscoroutinefunction(function):
+            raise TypeError(f"middleware is an async function: {function!r}")
+        self._extensions.middleware.append(function)
+        return function
+
+    def on_claimed(self, function: FunctionT) -> FunctionT:
+        """Call `function(job)` before each attempt's handler, as a decorator.
+
+        Hooks are plain or async functions and run in Trio's thread, so they must not block. What
+        they raise is logged and changes nothing.
+        """
+        self._extensions.on_claimed.append(function)
+        return function
+
+    def on_completed(self, function: FunctionT) -> FunctionT:
+        """Call `function(job, result)` once a completion counts, durably. See `on_claimed`."""
+        self._extensions.on_completed.append(function)
+        return function
+
+    def on_failed(self, function: FunctionT) -> FunctionT:
+        """Call `function(job, error, failure)` once a failure is taken down. See `on_claimed`.
+
+        `failure.status` says what became of the job (`dead`, or when it comes again). A snooze, a
+        cancelled job and a lost lease are no failures of a handler: nothing is called.
+        """
+        self._extensions.on_failed.append(function)
+        return function
+
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Work until `stop` is called; then drain, and return with everything reported.
 
@@ -132,14 +176,44 @@ class Worker:
         Cancellation: handlers are cancelled and nothing is reported; other workers get the jobs
         when their leases have run out. Call `stop` to leave politely.
         """
-        if not self._registry.types:
-            raise ValueError("the worker has no handlers: register some with @worker.handler(...)")
+        self._check_handlers()
+        async with Client(self._target, transport=self._transport, random=self._random) as client:
+            await self.run_on(client, task_status=task_status)
+
+    async def run_on(
+        self,
+        client: Client,
+        *,
+        run_in_thread: RunInThread | None = None,
+        task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+    ) -> None:
+        """As `run`, on a client that is entered already.
+
+        Args:
+            client: how brokers are reached, in place of the worker's own target.
+            run_in_thread: how plain handlers are run; by default in threads.
+
+        Raises:
+            ValueError: no handler is registered.
+            QueueError: the broker refuses this worker's claims for good.
+
+        Cancellation: as for `run`.
+        """
+        self._check_handlers()
         drain = self._drain = trio.Event()
         worker_id = self._make_worker_id()
-        client = Client(self._target, transport=self._transport, random=self._random)
         _log.info("working", worker_id=worker_id, types=self._registry.types)
-        async with client, trio.open_nursery() as nursery:
-            shift = Shift(client, worker_id, self._registry, self._settings, nursery)
+        async with trio.open_nursery() as nursery:
+            shift = Shift(
+                client,
+                worker_id,
+                self._registry,
+                self._settings,
+                nursery,
+                extensions=self._extensions,
+                run_in_thread=run_in_thread,
+                random=self._random,
+            )
             task_status.started()
             await shift.run(drain)
 
@@ -176,6 +250,10 @@ class Worker:
                 await self.run()
                 nursery.cancel_scope.cancel()
         return is_forced
+
+    def _check_handlers(self) -> None:
+        if not self._registry.types:
+            raise ValueError("the worker has no handlers: register some with @worker.handler(...)")
 
     def _make_worker_id(self) -> str:
         host = socket.gethostname()[:_HOST_CHARS_MAX]

@@ -15,6 +15,7 @@ from osqueue.client import (
     Failure,
     Heartbeats,
     Held,
+    NewJob,
 )
 from osqueue.core.errors import QueueError
 
@@ -29,6 +30,8 @@ class FakeClient:
         self.refusals: list[QueueError] = []
         """Raised by the next claims and completions."""
         self.lost: set[str] = set()
+        self.submitted: list[NewJob] = []
+        """With completions, refused ones too."""
         self.calls: list[tuple[str, Any]] = []
         self._has_more = trio.Event()
 
@@ -65,16 +68,13 @@ class FakeClient:
     ) -> Completions:
         job_ids = [completion.job.job_id for completion in completions]
         self.calls.append(("complete_many", (job_ids, claim and claim.limit)))
+        self.submitted += [job for completion in completions for job in completion.submit]
         await self._travel()
         return Completions(
             completed=[job_id for job_id in job_ids if job_id not in self.lost],
             lost=[job_id for job_id in job_ids if job_id in self.lost],
             jobs=self._take(claim.limit) if claim else [],
         )
-
-    async def complete(self, job: Held, result: object) -> None:
-        self.calls.append(("complete", job.job_id))
-        await self._travel()
 
     async def fail(self, job: Held, error: Any, *, final: bool) -> Failure:
         self.calls.append(("fail", (job.job_id, str(error), final)))

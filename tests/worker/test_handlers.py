@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -11,15 +12,18 @@ import pytest
 import trio
 import trio.testing
 
-from osqueue.worker.handlers import (
+from osqueue.worker.handlers import Handler, Registry, run_handler
+from osqueue.worker.hooks import Extensions, Middleware
+from osqueue.worker.job import Job
+from osqueue.worker.outcomes import (
+    Dead,
     Failed,
-    Handler,
-    Registry,
+    Outcome,
+    Snooze,
+    Snoozed,
     Succeeded,
     TimeLimitExceeded,
-    run_handler,
 )
-from osqueue.worker.job import Job
 from tests.worker.builders import make_claimed
 
 __all__: list[str] = []
@@ -38,18 +42,21 @@ def make_handler(
     return Handler(function, payload_type=payload_type, time_limit_s=time_limit_s)
 
 
-async def run(handler: Handler, payload: object = None) -> Succeeded | Failed:
+async def run(handler: Handler, payload: object = None, *middleware: Middleware) -> Outcome:
     claimed = make_claimed(payload)
+    extensions = Extensions()
+    extensions.middleware += middleware
     return await run_handler(
         handler,
         claimed,
         Job(claimed),
-        limiter=trio.CapacityLimiter(1),
+        wrap=extensions.wrap,
+        run_in_thread=partial(trio.to_thread.run_sync, abandon_on_cancel=True),
         thread_scope=trio.CancelScope(shield=True),
     )
 
 
-def result_of(outcome: Succeeded | Failed) -> object:
+def result_of(outcome: Outcome) -> object:
     assert isinstance(outcome, Succeeded), outcome
     return msgspec.msgpack.decode(outcome.result)
 
@@ -208,3 +215,82 @@ def test_a_type_has_one_handler() -> None:
         registry.add("t", make_handler(take_plain))
     assert registry.types == ["t"]
     assert registry.find("other") is None
+
+
+async def test_a_handler_can_put_its_job_off() -> None:
+    async def put_off() -> None:
+        raise Snooze(5_000)
+
+    assert await run(make_handler(put_off)) == Snoozed(5_000)
+
+
+async def test_a_handler_can_give_its_job_up() -> None:
+    def give_up() -> None:
+        raise Dead("there is no such customer")
+
+    outcome = await run(make_handler(give_up))
+    assert isinstance(outcome, Failed)
+    assert outcome.is_final
+    assert str(outcome.error) == "there is no such customer"
+
+
+async def test_follow_ups_come_with_success_only() -> None:
+    async def submit(payload: object, job: Job) -> None:
+        job.submit("next", type="other")
+        if payload:
+            raise ValueError("no")
+
+    outcome = await run(make_handler(submit), False)
+    assert isinstance(outcome, Succeeded)
+    assert [job.type for job in outcome.submit] == ["other"]
+    assert isinstance(await run(make_handler(submit), True), Failed)
+
+
+async def test_the_first_middleware_is_outermost_and_all_see_the_job() -> None:
+    seen: list[str] = []
+
+    async def outer(job: Job, call_next: Callable[[], Any]) -> object:
+        seen.append(f"outer {job.payload}")
+        result = await call_next()
+        seen.append("outer again")
+        return [result]
+
+    async def inner(job: Job, call_next: Callable[[], Any]) -> object:
+        seen.append("inner")
+        return await call_next()
+
+    assert result_of(await run(make_handler(take_plain), 7, outer, inner)) == [7]
+    assert seen == ["outer 7", "inner", "outer again"]
+
+
+async def test_what_middleware_raises_counts_as_raised_by_the_handler() -> None:
+    async def refuse(job: Job, call_next: Callable[[], Any]) -> object:
+        await call_next()
+        raise Snooze(1_000)
+
+    assert await run(make_handler(take_nothing), None, refuse) == Snoozed(1_000)
+
+
+async def test_middleware_can_answer_by_itself_and_bear_failures() -> None:
+    async def fail() -> None:
+        raise ValueError("no")
+
+    async def bear(job: Job, call_next: Callable[[], Any]) -> object:
+        try:
+            return await call_next()
+        except ValueError as error:
+            return f"bore {error}"
+
+    assert result_of(await run(make_handler(fail), None, bear)) == "bore no"
+
+
+async def test_the_time_limit_includes_middleware(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async def linger(job: Job, call_next: Callable[[], Any]) -> object:
+        await trio.sleep(1_000)
+        return await call_next()
+
+    outcome = await run(make_handler(take_nothing, time_limit_s=7), None, linger)
+    assert isinstance(outcome, Failed)
+    assert trio.current_time() == 7

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+
+from osqueue.core.errors import InvalidRequest
 from osqueue.worker.job import Job
 from tests.worker.builders import make_claimed
 
@@ -35,3 +38,24 @@ def test_a_stopped_job_should_stop() -> None:
     job = Job(make_claimed())
     job.stop()
     assert job.should_stop
+
+
+def test_a_follow_up_has_its_id_at_once_and_its_payload_as_it_was() -> None:
+    ids = iter(["first", "second"])
+    job = Job(make_claimed(payload={"a": 1}), lambda: next(ids))
+    payload = [1]
+    assert job.submit(payload, type="t", delay_ms=5) == "first"
+    payload.append(2)
+    assert job.submit(job_id="mine") == "mine"
+    first, mine = job.follow_ups
+    assert (first.type, first.delay_ms, bytes(first.payload)) == ("t", 5, b"\x91\x01")
+    assert mine.job_id == "mine"
+    assert job.payload == {"a": 1}
+
+
+def test_a_follow_up_without_a_json_form_is_refused_at_once() -> None:
+    job = Job(make_claimed())
+    with pytest.raises(InvalidRequest):
+        job.submit(object())
+    assert job.follow_ups == ()
+    assert len(job.submit()) == 36

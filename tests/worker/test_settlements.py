@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import msgspec
 import pytest
 import trio
 import trio.testing
 
-from osqueue.client import Claim
+from osqueue.client import Claim, ClaimedJob, Failure, NewJob
 from osqueue.client.transports.bell import Bell
-from osqueue.core.errors import InvalidRequest, JobNotHeld, OutcomeUnknown
-from osqueue.worker.handlers import Failed
+from osqueue.core.errors import InvalidRequest, JobNotHeld, OutcomeUnknown, QueueFull
+from osqueue.worker.outcomes import Failed, Succeeded
 from osqueue.worker.settlements import Settlements
 from tests.worker.builders import make_claimed
 from tests.worker.fake_client import FakeClient
@@ -31,6 +32,8 @@ class Desk:
     def __init__(self, nursery: trio.Nursery) -> None:
         self.client = FakeClient()
         self.changed = Bell()
+        self.told: list[tuple[str, str]] = []
+        """What hooks would hear."""
         self.claims: list[Claim | None] = []
         self.claimed: list[tuple[list[str], int]] = []
         self.settlements = Settlements(
@@ -44,6 +47,23 @@ class Desk:
             changed=self.changed,
         )
         nursery.start_soon(self.settlements.run)
+
+    def complete(self, job: ClaimedJob[Any], *submit: NewJob) -> None:
+        async def tell_completed() -> None:
+            self.told.append((job.job_id, "completed"))
+
+        async def tell_failed(error: Exception, failure: Failure) -> None:
+            self.told.append((job.job_id, failure.status))
+
+        succeeded = Succeeded(RESULT, submit=submit)
+        self.settlements.complete(job, succeeded, tell_completed, tell_failed)
+
+    def fail(self, job: ClaimedJob[Any], failed: Failed) -> None:
+        async def tell_failed(error: Exception, failure: Failure) -> None:
+            assert error is failed.error
+            self.told.append((job.job_id, failure.status))
+
+        self.settlements.fail(job, failed, tell_failed)
 
     async def settle(self) -> None:
         while not self.settlements.is_idle:
@@ -59,10 +79,10 @@ async def desk(nursery: trio.Nursery) -> AsyncIterator[Desk]:
 async def test_what_is_done_meanwhile_goes_into_the_next_report(
     desk: Desk, autojump_clock: Clock
 ) -> None:
-    desk.settlements.complete(A, RESULT)
+    desk.complete(A)
     await trio.testing.wait_all_tasks_blocked()
-    desk.settlements.complete(B, RESULT)
-    desk.settlements.complete(C, RESULT)
+    desk.complete(B)
+    desk.complete(C)
     await desk.settle()
     assert desk.client.named("complete_many") == [(["a"], None), (["b", "c"], None)]
 
@@ -72,10 +92,10 @@ async def test_the_claim_rides_along_and_is_always_given_back(
 ) -> None:
     desk.claims = [Claim(limit=2), Claim(limit=3)]
     desk.client.waiting = [B]
-    desk.settlements.complete(A, RESULT)
+    desk.complete(A)
     await desk.settle()
     desk.client.refusals = [OutcomeUnknown("no")]
-    desk.settlements.complete(B, RESULT)
+    desk.complete(B)
     await desk.settle()
     assert desk.claimed == [(["b"], 2), ([], 3)]
 
@@ -83,29 +103,79 @@ async def test_the_claim_rides_along_and_is_always_given_back(
 async def test_a_refused_report_is_repeated_job_by_job(desk: Desk, autojump_clock: Clock) -> None:
     too_large = InvalidRequest("jobs[1].result is too large")
     desk.client.refusals = [too_large, too_large]
-    desk.settlements.complete(A, RESULT)
-    desk.settlements.complete(B, RESULT)
+    desk.complete(A)
+    desk.complete(B)
     await desk.settle()
-    assert desk.client.named("complete") == ["a", "b"]
+    calls = desk.client.named("complete_many")
+    assert calls == [(["a", "b"], None), (["a"], None), (["b"], None)]
     assert desk.client.named("fail") == [("a", str(too_large), True)]
+    assert desk.told == [("a", "dead"), ("b", "completed")]
 
 
 async def test_what_is_not_held_any_more_is_dropped(desk: Desk, autojump_clock: Clock) -> None:
     desk.client.lost = {"a"}
-    desk.settlements.complete(A, RESULT)
+    desk.complete(A)
     desk.client.refusals = [JobNotHeld("no"), JobNotHeld("no")]
-    desk.settlements.fail(B, Failed(ValueError("no")))
+    desk.fail(B, Failed(ValueError("no")))
     desk.settlements.give_back(C)
     await desk.settle()
     assert len(desk.client.calls) == 3
+    assert desk.told == []
 
 
 async def test_failures_are_reported_beside_each_other(desk: Desk, autojump_clock: Clock) -> None:
     started_at = trio.current_time()
-    desk.settlements.fail(A, Failed(ValueError("one")))
-    desk.settlements.fail(B, Failed(ValueError("two"), is_final=True))
+    desk.fail(A, Failed(ValueError("one")))
+    desk.fail(B, Failed(ValueError("two"), is_final=True))
     assert not desk.settlements.is_idle
     assert not desk.settlements.will_claim
     await desk.settle()
     assert sorted(desk.client.named("fail")) == [("a", "one", False), ("b", "two", True)]
     assert trio.current_time() - started_at < 0.2
+    assert sorted(desk.told) == [("a", "dead"), ("b", "dead")]
+
+
+async def test_follow_ups_go_with_their_completion(desk: Desk, autojump_clock: Clock) -> None:
+    desk.complete(A, make_follow_up(1), make_follow_up(2))
+    await desk.settle()
+    assert desk.client.named("complete_many") == [(["a"], None)]
+    assert [job.type for job in desk.client.submitted] == ["1", "2"]
+    assert desk.told == [("a", "completed")]
+
+
+async def test_follow_ups_that_do_not_fit_fail_their_job_and_hold_up_no_other(
+    desk: Desk, autojump_clock: Clock
+) -> None:
+    desk.client.refusals = [QueueFull("no"), QueueFull("no")]
+    desk.complete(A)
+    desk.complete(B, make_follow_up(1))
+    desk.complete(C)
+    await desk.settle()
+    assert [job_ids for job_ids, _ in desk.client.named("complete_many")] == [
+        ["a", "b", "c"],
+        ["b"],
+        ["a", "c"],
+    ]
+    assert desk.client.named("fail") == [("b", "no", False)]
+
+
+@pytest.mark.parametrize(("payload", "count"), [(b"x" * 700_000, 1), (b"", 3_000)])
+async def test_what_would_be_too_much_for_one_call_becomes_two(
+    desk: Desk, autojump_clock: Clock, payload: bytes, count: int
+) -> None:
+    follow_ups = [make_follow_up(n, msgspec.msgpack.encode(payload)) for n in range(count)]
+    for job in (A, B, C):
+        desk.complete(job, *follow_ups)
+    await desk.settle()
+    calls = [job_ids for job_ids, _ in desk.client.named("complete_many")]
+    assert calls == ([["a", "b"], ["c"]] if payload else [["a"], ["b"], ["c"]])
+
+
+async def test_a_snooze_takes_as_long_as_was_asked_for(desk: Desk, autojump_clock: Clock) -> None:
+    desk.settlements.snooze(A, 5_000)
+    await desk.settle()
+    assert desk.client.named("snooze") == [("a", 5_000)]
+
+
+def make_follow_up(number: int, payload: bytes = b"\xc0") -> NewJob:
+    return NewJob(type=str(number), payload=msgspec.Raw(payload))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -12,6 +13,9 @@ import trio.testing
 
 from osqueue.core.errors import Forbidden, OutcomeUnknown, QueueError, Unavailable
 from osqueue.worker.handlers import Handler, Registry
+from osqueue.worker.hooks import Extensions
+from osqueue.worker.job import Job
+from osqueue.worker.outcomes import Snooze
 from osqueue.worker.settings import WorkerSettings
 from osqueue.worker.shift import Shift
 from tests.worker.builders import make_claimed
@@ -32,6 +36,7 @@ class Run:
     def __init__(self, **settings: Any) -> None:
         self.client = FakeClient()
         self.settings = WorkerSettings(**settings)
+        self.extensions = Extensions()
         self.drain = trio.Event()
         self.ended = trio.Event()
 
@@ -40,7 +45,16 @@ class Run:
         registry.add("t", Handler(function, payload_type=None, time_limit_s=None))
         async with trio.open_nursery() as nursery:
             client: Any = self.client
-            shift = Shift(client, "w", registry, self.settings, nursery)
+            shift = Shift(
+                client,
+                "w",
+                registry,
+                self.settings,
+                nursery,
+                extensions=self.extensions,
+                run_in_thread=None,
+                random=random.Random(1),
+            )
             await shift.run(self.drain)
         self.ended.set()
 
@@ -191,4 +205,34 @@ async def test_held_jobs_have_heartbeats_until_they_end(
         ["job-0", "job-1"],
         ["job-1"],
     ]
+    nursery.cancel_scope.cancel()
+
+
+async def test_hooks_hear_of_what_became_of_jobs(
+    nursery: trio.Nursery, autojump_clock: Clock
+) -> None:
+    run = Run()
+    run.client.waiting = make_jobs(3)
+    told: list[object] = []
+    run.extensions.on_claimed.append(lambda job: told.append(f"claimed {job.job_id}"))
+    run.extensions.on_completed.append(lambda job, result: told.append((job.job_id, result)))
+    run.extensions.on_failed.append(
+        lambda job, error, failure: told.append((job.job_id, str(error), failure.status))
+    )
+
+    async def work(number: int, job: Job) -> str:
+        await trio.sleep(number)
+        if number == 1:
+            raise ValueError("no")
+        if number == 2:
+            raise Snooze(7_000)
+        job.submit("next", type="after")
+        return "done"
+
+    nursery.start_soon(run.work, work)
+    await trio.sleep(5)
+    assert sorted(map(str, told[:3])) == ["claimed job-0", "claimed job-1", "claimed job-2"]
+    assert told[3:] == [("job-0", "done"), ("job-1", "no", "dead")]
+    assert run.client.named("snooze") == [("job-2", 7_000)]
+    assert [job.type for job in run.client.submitted] == ["after"]
     nursery.cancel_scope.cancel()

@@ -15,8 +15,8 @@ import pytest
 import trio
 import trio.testing
 
-from osqueue.client import Client, JobDetails, NewJob, Stats
-from osqueue.worker import Job, Worker
+from osqueue.client import Client, Failure, JobDead, JobDetails, NewJob, Stats
+from osqueue.worker import CallNext, Dead, Job, Snooze, Worker
 
 __all__: list[str] = []
 
@@ -312,6 +312,104 @@ async def test_a_worker_without_handlers_says_so() -> None:
 def test_settings_are_checked(wrong: dict[str, int]) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):
         Worker(**wrong)  # type: ignore[arg-type]
+
+
+async def test_follow_ups_are_submitted_with_the_completion_and_have_its_results(
+    broker_url: str, client: Client, nursery: trio.Nursery
+) -> None:
+    worker = Worker(broker_url)
+
+    @worker.handler("first")
+    async def first(payload: object, job: Job) -> str:
+        if job.attempt == 1:
+            job.submit("never", type="second")
+            raise ValueError("no")
+        return job.submit("now", type="second", result_ttl_ms=60_000)
+
+    @worker.handler("second")
+    def second(payload: str, job: Job) -> str:
+        return f"{payload}, attempt {job.attempt}"
+
+    submitted = await client.submit(type="first", result_ttl_ms=60_000)
+    await nursery.start(worker.run)
+    follow_up = await client.wait(submitted.job_id, result_type=str)
+    assert await client.wait(follow_up) == "now, attempt 1"
+    stats = await client.stats()
+    assert (stats.completed_total, stats.total) == (2, 2)
+
+
+async def test_a_follow_up_that_is_refused_makes_its_job_a_dead_letter(
+    broker_url: str, client: Client, nursery: trio.Nursery
+) -> None:
+    worker = Worker(broker_url)
+
+    @worker.handler("t")
+    async def work(payload: object, job: Job) -> None:
+        job.submit(priority=1_000)
+
+    submitted = await client.submit(type="t")
+    await nursery.start(worker.run)
+    with pytest.raises(JobDead, match="priority"):
+        await client.wait(submitted.job_id)
+
+
+async def test_snoozed_and_dead_jobs_are_what_their_handlers_say(
+    broker_url: str, client: Client, nursery: trio.Nursery
+) -> None:
+    worker = Worker(broker_url)
+
+    @worker.handler("snooze")
+    async def snooze() -> None:
+        raise Snooze(60_000)
+
+    @worker.handler("dead")
+    async def dead() -> None:
+        raise Dead("there is no such customer")
+
+    snoozed = await client.submit(type="snooze")
+    died = await client.submit(type="dead")
+    await nursery.start(worker.run)
+    job = await until_status(client, snoozed.job_id, "scheduled")
+    assert job.max_attempts - job.attempts == 3
+    with pytest.raises(JobDead, match="after 1 attempts; the last error: Dead: there is no such"):
+        await client.wait(died.job_id)
+
+
+def test_middleware_that_is_not_async_is_refused() -> None:
+    with pytest.raises(TypeError, match="async"):
+        Worker().middleware(lambda job, call_next: call_next())
+
+
+async def test_middleware_and_hooks_are_registered_by_decorators(
+    broker_url: str, client: Client, nursery: trio.Nursery
+) -> None:
+    worker = Worker(broker_url)
+    told: list[object] = []
+
+    @worker.middleware
+    async def bracket(job: Job, call_next: CallNext) -> str:
+        return f"[{await call_next()}]"
+
+    @worker.on_claimed
+    async def claimed(job: Job) -> None:
+        told.append(job.payload)
+
+    @worker.on_completed
+    def completed(job: Job, result: object) -> None:
+        told.append(result)
+
+    @worker.on_failed
+    def failed(job: Job, error: Exception, failure: Failure) -> None:
+        raise AssertionError("nothing failed")
+
+    @worker.handler
+    async def work(number: int) -> int:
+        return number
+
+    await nursery.start(worker.run)
+    submitted = await client.submit(7, type="work", result_ttl_ms=60_000)
+    assert await client.wait(submitted.job_id) == "[7]"
+    assert told == [7, "[7]"]
 
 
 SCRIPT = """

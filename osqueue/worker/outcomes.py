@@ -1,0 +1,103 @@
+"""How an attempt ends, and what a handler raises to say so."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import cast
+
+import msgspec
+
+from osqueue.client import NewJob
+from osqueue.core.limits import DELAY_MS_MAX, SNOOZE_MS_MIN
+
+__all__ = [
+    "Dead",
+    "Failed",
+    "Outcome",
+    "Snooze",
+    "Snoozed",
+    "Succeeded",
+    "TimeLimitExceeded",
+    "outcome_of",
+]
+
+
+class Snooze(Exception):
+    """Raised by a handler: not now. The job comes again later, and no attempt is spent.
+
+    Args:
+        delay_ms: after how long, 1,000 to ten years.
+
+    Raises:
+        ValueError: the delay is out of bounds.
+    """
+
+    def __init__(self, delay_ms: int) -> None:
+        if not SNOOZE_MS_MIN <= delay_ms <= DELAY_MS_MAX:
+            raise ValueError(f"a snooze takes {SNOOZE_MS_MIN} to {DELAY_MS_MAX} ms, not {delay_ms}")
+        super().__init__(delay_ms)
+        self.delay_ms = delay_ms
+
+
+class Dead(Exception):
+    """Raised by a handler: no attempt can succeed. The job becomes a dead letter at once.
+
+    Args:
+        reason: kept with the job, for whoever looks at the dead letters.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class TimeLimitExceeded(Exception):
+    """The attempt took longer than its handler's time limit."""
+
+
+class Succeeded(msgspec.Struct, frozen=True):
+    """The handler returned."""
+
+    result: msgspec.Raw
+    value: object = None
+    """The result as it was returned."""
+    submit: Sequence[NewJob] = ()
+    """What it wants enqueued with its completion."""
+
+
+class Failed(msgspec.Struct, frozen=True):
+    """The handler raised, took too long, or could not take the payload."""
+
+    error: Exception
+    is_final: bool = False
+    """No further attempt can succeed: to the dead letters."""
+
+
+class Snoozed(msgspec.Struct, frozen=True):
+    """The handler wants the job to come again later."""
+
+    delay_ms: int
+
+
+Outcome = Succeeded | Failed | Snoozed
+
+
+def outcome_of(error: Exception) -> Failed | Snoozed:
+    """What a handler means by what it raised."""
+    match _innermost(error):
+        case Snooze() as snooze:
+            return Snoozed(snooze.delay_ms)
+        case Dead():
+            return Failed(error, is_final=True)
+        case _:
+            return Failed(error)
+
+
+def _innermost(error: Exception) -> Exception:
+    """Out of the groups that nurseries put around the one error of a task."""
+    if isinstance(error, ExceptionGroup):
+        group = cast("ExceptionGroup[Exception]", error)
+        if len(group.exceptions) == 1:
+            return _innermost(group.exceptions[0])
+        return group
+    return error
