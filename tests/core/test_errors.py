@@ -14,7 +14,9 @@ from osqueue.core.errors import (
 
 
 def test_error_classes_are_all_that_there_are() -> None:
-    assert set(ERROR_CLASSES) == set(QueueError.__subclasses__())
+    # The client has one of its own, which never travels.
+    here = {kind for kind in QueueError.__subclasses__() if kind.__module__ == errors.__name__}
+    assert set(ERROR_CLASSES) == here
     assert {error.__name__ for error in ERROR_CLASSES} < set(errors.__all__)
 
 
