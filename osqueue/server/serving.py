@@ -102,6 +102,12 @@ class Server:
             listener.close()
         self._sockets.clear()
 
+    def open_listeners(self) -> list[trio.abc.Listener[trio.SocketStream]]:
+        """What connections are accepted from: the bound sockets."""
+        return [
+            trio.SocketListener(trio.socket.from_stdlib_socket(bound)) for bound in self._sockets
+        ]
+
     async def run(self, *, task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED) -> None:
         """Serve until `stop`.
 
@@ -111,9 +117,7 @@ class Server:
         Cancellation: closes the listener and every connection at once.
         """
         context = WorkerContext(None)
-        listeners = [
-            trio.SocketListener(trio.socket.from_stdlib_socket(bound)) for bound in self._sockets
-        ]
+        listeners = self.open_listeners()
         async with trio.open_nursery() as connections:
             async with trio.open_nursery() as accepting:
                 await accepting.start(
