@@ -429,9 +429,13 @@ def cut_budgets(requests: Sequence[Request], limits: Limits) -> None:
             greedy.append(request)
         elif isinstance(request, CompleteJobs) and request.claim is not None:
             greedy.append(request.claim)
+    if not greedy:
+        return
+    share = limits.frame_bytes_max // len(greedy)
+    limit_max = max(1, share // 2 // JOB_BYTES_IN_REPLY)
     for request in greedy:
-        share = limits.frame_bytes_max // len(greedy)
-        request.limit = max(1, min(request.limit, share // 2 // JOB_BYTES_IN_REPLY))
+        if request.limit > limit_max:
+            request.limit = limit_max
         request.byte_budget = max(1, share - request.limit * JOB_BYTES_IN_REPLY)
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Collection, Iterable
-from heapq import heapify, heappop, heappush
+from heapq import heappop, heappush
 
 from osqueue.core.job import Job
 
@@ -12,26 +13,64 @@ __all__ = ["ReadyJobs"]
 _Entry = tuple[int, int, str]
 """Negated priority, order, job id: the smallest is next."""
 _SLACK = 1_024
-"""Stale entries that a heap may hold beyond twice its live ones, before it is rebuilt."""
+"""Stale entries that a line may hold beyond twice its live ones, before it is rebuilt."""
+
+
+class _Line:
+    """Entries of which the smallest live one is wanted.
+
+    Most arrive in order (new jobs of one priority) and are only appended; the others, jobs that
+    come back or are more urgent, go into a heap beside them.
+    """
+
+    __slots__ = ("ascending", "others")
+
+    def __init__(self, entries: Iterable[_Entry] = ()) -> None:
+        self.ascending = deque(sorted(entries))
+        self.others: list[_Entry] = []
+
+    def __len__(self) -> int:
+        return len(self.ascending) + len(self.others)
+
+    def push(self, entry: _Entry) -> None:
+        ascending = self.ascending
+        if not ascending or ascending[-1] < entry:
+            ascending.append(entry)
+        else:
+            heappush(self.others, entry)
+
+    def head(self, live: dict[str, _Entry]) -> _Entry | None:
+        """The smallest live entry; stale ones before it are dropped (identity tells them)."""
+        ascending, others = self.ascending, self.others
+        while ascending and live.get(ascending[0][2]) is not ascending[0]:
+            ascending.popleft()
+        while others and live.get(others[0][2]) is not others[0]:
+            heappop(others)
+        if not others:
+            return ascending[0] if ascending else None
+        return min(ascending[0], others[0]) if ascending else others[0]
+
+    def rebuilt(self, live: dict[str, _Entry]) -> _Line:
+        entries = (*self.ascending, *self.others)
+        return _Line(entry for entry in entries if live.get(entry[2]) is entry)
 
 
 class ReadyJobs:
-    """Two heaps for each job, one over all types and one of its type.
+    """Two lines for each job, one over all types and one of its type.
 
-    A job that leaves is only struck off; its entries stay in the heaps until they surface
-    (identity tells a live entry from a stale one) or until stale ones outnumber live ones.
+    A job that leaves is only struck off; its entries stay in the lines until they surface or until
+    stale ones outnumber live ones.
     """
 
     def __init__(self, jobs: Iterable[Job] = ()) -> None:
         self._live: dict[str, _Entry] = {}
-        self._by_type: dict[str, list[_Entry]] = {}
+        by_type: dict[str, list[_Entry]] = {}
         for job in jobs:
             self._live[job.id] = entry = (-job.priority, job.order, job.id)
-            self._by_type.setdefault(job.type, []).append(entry)
-        self._all = list(self._live.values())
-        for heap in (self._all, *self._by_type.values()):
-            heapify(heap)
-        self._counts = {kind: len(heap) for kind, heap in self._by_type.items()}
+            by_type.setdefault(job.type, []).append(entry)
+        self._all = _Line(self._live.values())
+        self._by_type = {kind: _Line(entries) for kind, entries in by_type.items()}
+        self._counts = {kind: len(entries) for kind, entries in by_type.items()}
 
     def __len__(self) -> int:
         return len(self._live)
@@ -42,32 +81,41 @@ class ReadyJobs:
     def add(self, job: Job) -> None:
         """The job is claimable."""
         assert job.id not in self._live, f"{job.id} is claimable already"
-        entry = (-job.priority, job.order, job.id)
-        self._live[job.id] = entry
-        heappush(self._all, entry)
-        heappush(self._by_type.setdefault(job.type, []), entry)
-        self._counts[job.type] = self._counts.get(job.type, 0) + 1
+        self._live[job.id] = entry = (-job.priority, job.order, job.id)
+        self._all.push(entry)
+        line = self._by_type.get(job.type)
+        if line is None:
+            line = self._by_type[job.type] = _Line()
+            self._counts[job.type] = 0
+        line.push(entry)
+        self._counts[job.type] += 1
 
     def remove(self, job: Job) -> None:
         """The job is no longer claimable."""
-        del self._live[job.id]
-        left = self._counts[job.type] - 1
+        live, kind = self._live, job.type
+        del live[job.id]
+        left = self._counts[kind] - 1
         if left:
-            self._counts[job.type] = left
-            heap = self._by_type[job.type]
-            if len(heap) > 2 * left + _SLACK:
-                self._by_type[job.type] = self._rebuilt(heap)
+            self._counts[kind] = left
+            line = self._by_type[kind]
+            if len(line) > 2 * left + _SLACK:
+                self._by_type[kind] = line.rebuilt(live)
         else:
-            del self._counts[job.type], self._by_type[job.type]
-        if len(self._all) > 2 * len(self._live) + _SLACK:
-            self._all = self._rebuilt(self._all)
+            del self._counts[kind], self._by_type[kind]
+        if len(self._all) > 2 * len(live) + _SLACK:
+            self._all = self._all.rebuilt(live)
 
     def next_id(self, types: Collection[str], paused_types: Collection[str]) -> str | None:
         """The claimable job that is next for a worker of these types (empty: all), or None."""
         if not types and not paused_types:
-            return self._head(self._all)
-        wanted = [kind for kind in types or self._counts if kind not in paused_types]
-        heads = [head for kind in wanted if (head := self._head_of_type(kind)) is not None]
+            head = self._all.head(self._live)
+            return None if head is None else head[2]
+        lines = [
+            self._by_type[kind]
+            for kind in types or self._counts
+            if kind in self._by_type and kind not in paused_types
+        ]
+        heads = [head for line in lines if (head := line.head(self._live)) is not None]
         return min(heads)[2] if heads else None
 
     def types(self) -> Iterable[str]:
@@ -77,20 +125,3 @@ class ReadyJobs:
     def count_of(self, kind: str) -> int:
         """How many jobs of a type are claimable."""
         return self._counts.get(kind, 0)
-
-    def _head_of_type(self, kind: str) -> _Entry | None:
-        heap = self._by_type.get(kind)
-        if heap is None:
-            return None
-        self._head(heap)
-        return heap[0]
-
-    def _head(self, heap: list[_Entry]) -> str | None:
-        while heap and self._live.get(heap[0][2]) is not heap[0]:
-            heappop(heap)
-        return heap[0][2] if heap else None
-
-    def _rebuilt(self, heap: list[_Entry]) -> list[_Entry]:
-        live = [entry for entry in heap if self._live.get(entry[2]) is entry]
-        heapify(live)
-        return live
