@@ -385,6 +385,7 @@ async def test_middleware_and_hooks_are_registered_by_decorators(
 ) -> None:
     worker = Worker(broker_url)
     told: list[object] = []
+    is_told = trio.Event()
 
     @worker.middleware
     async def bracket(job: Job, call_next: CallNext) -> str:
@@ -397,6 +398,7 @@ async def test_middleware_and_hooks_are_registered_by_decorators(
     @worker.on_completed
     def completed(job: Job, result: object) -> None:
         told.append(result)
+        is_told.set()
 
     @worker.on_failed
     def failed(job: Job, error: Exception, failure: Failure) -> None:
@@ -409,6 +411,8 @@ async def test_middleware_and_hooks_are_registered_by_decorators(
     await nursery.start(worker.run)
     submitted = await client.submit(7, type="work", result_ttl_ms=60_000)
     assert await client.wait(submitted.job_id) == "[7]"
+    # The worker hears of the same commit, perhaps a moment later.
+    await is_told.wait()
     assert told == [7, "[7]"]
 
 

@@ -136,15 +136,11 @@ class _Insider:
             ]
         elif how == "beat":
             requests = [
-                HeartbeatJobs(
-                    worker_id=worker_id, leases=leases, arrived_ms=broker.steady_ms()
-                )
+                HeartbeatJobs(worker_id=worker_id, leases=leases, arrived_ms=broker.steady_ms())
             ]
         else:
             world.ledger.completions_asked.update((job.job_id, job.attempt) for job in jobs)
-            completions = [
-                Completion(lease=lease, result=self._result(lease)) for lease in leases
-            ]
+            completions = [Completion(lease=lease, result=self._result(lease)) for lease in leases]
             requests = [CompleteJobs(worker_id=worker_id, completions=completions)]
         outcomes = await self._ask(broker, requests, worker_id, 0)
         for index, outcome in enumerate(outcomes or ()):
@@ -157,9 +153,7 @@ class _Insider:
                 world.ledger.settled(lease.job_id, lease.attempt or 0, ("scheduled", "gone"))
 
     def _result(self, lease: Lease) -> msgspec.Raw:
-        return msgspec.Raw(
-            msgspec.json.encode({"jobId": lease.job_id, "attempt": lease.attempt})
-        )
+        return msgspec.Raw(msgspec.json.encode({"jobId": lease.job_id, "attempt": lease.attempt}))
 
     async def _ask(
         self, broker: Broker, requests: list[Request], worker_id: str, wait_ms: int

@@ -105,9 +105,9 @@ class Ledger:
         self._note_dead(job, before)
 
     def _note_dead(self, job: JobView, before: JobView | None) -> None:
-        if job.status == "dead" and (before is None or before.status != "dead"):
-            if not job.errors:
-                raise Violation("dead letters", f"{job.id} died without an error")
+        has_died = job.status == "dead" and (before is None or before.status != "dead")
+        if has_died and not job.errors:
+            raise Violation("dead letters", f"{job.id} died without an error")
 
     def _vanished(self, job: JobView, version: StoredVersion) -> None:
         self._gone[job.id] = version.index

@@ -1,4 +1,4 @@
-"""The seeded scheduler does what the simulation stands on; it fails first where Trio has changed."""
+"""The seeded scheduler does what the simulation needs; it fails first where Trio has changed."""
 
 import trio
 

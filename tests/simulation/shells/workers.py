@@ -87,9 +87,7 @@ def _make_worker(world: World, name: str) -> _Worker:
     return worker
 
 
-async def run_job(
-    world: World, name: str, payload: dict[str, Any], job: Job
-) -> dict[str, Any]:
+async def run_job(world: World, name: str, payload: dict[str, Any], job: Job) -> dict[str, Any]:
     """What a handler does: by its payload, it succeeds, fails, takes long, or hangs for a while."""
     world.ledger.claimed(job.job_id, job.attempt, name, by=name)
     world.reached(f"handler {payload['behaviour']}")

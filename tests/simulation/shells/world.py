@@ -188,21 +188,20 @@ class World:
     async def _main(self) -> None:
         tasks_before = trio.lowlevel.current_statistics().tasks_living
         self.calm, self.over = trio.Event(), trio.Event()
-        async with trio.open_nursery() as self.background:
-            async with trio.open_nursery() as machines:
-                for machine in self.machines:
-                    machines.start_soon(machine.run)
-                async with trio.open_nursery() as cast:
-                    async with trio.open_nursery() as busy:
-                        self._start_cast(cast, busy)
-                        busy.start_soon(self._strike_moments)
-                        await trio.sleep(self.plan.faults_s)
-                        self._calm_down()
-                    await self._settle()
-                    self.over.set()
-                await self._wait_until_idle()
-                for machine in self.machines:
-                    await machine.retire()
+        async with trio.open_nursery() as self.background, trio.open_nursery() as machines:
+            for machine in self.machines:
+                machines.start_soon(machine.run)
+            async with trio.open_nursery() as cast:
+                async with trio.open_nursery() as busy:
+                    self._start_cast(cast, busy)
+                    busy.start_soon(self._strike_moments)
+                    await trio.sleep(self.plan.faults_s)
+                    self._calm_down()
+                await self._settle()
+                self.over.set()
+            await self._wait_until_idle()
+            for machine in self.machines:
+                await machine.retire()
         self.ledger.check_give_backs()
         self._check_release()
         tasks_after = trio.lowlevel.current_statistics().tasks_living
@@ -284,7 +283,7 @@ class World:
         """Everything ends by itself, and everybody is told."""
         with trio.move_on_after(self.plan.calm_s) as limit:
             await resume_all(self)
-            while self.ledger.unfinished:
+            while self.ledger.unfinished:  # noqa: ASYNC110 - outsiders have no event to wait for
                 await trio.sleep(0.5)
             await trio.sleep(QUIET_S)
         if limit.cancelled_caught:
