@@ -4,26 +4,27 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
-from tests.cli.processes import ROOT, TIMEOUT_S, OsqueueProcess, environment, started_broker
+from tests.cli.processes import ROOT, TIMEOUT_S, OsqueueProcess, environment
 
 PROGRAM = re.compile(r"in `(\w+\.py)`.*?```python\n(.*?)```", re.DOTALL)
-SHELL_LINE = re.compile(r"^    (\$ )?(.*)$")
-# What differs from run to run: ids, times, the port, and how many writes it took.
+CODE_BLOCK = re.compile(r"```.*?```", re.DOTALL)
+SHELL_BLOCK = re.compile(r"(?:^    .*\n)+", re.MULTILINE)
+WORKER_SAYS = "By now the worker has said:\n\n"
+JOB_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}")
+# What differs from run to run: ids, the port, and how many writes it took.
 VARYING = (
-    (re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}"), "ID"),
-    (re.compile(r"\d+ s ago"), "AGE"),
+    (JOB_ID, "ID"),
     (re.compile(r"127\.0\.0\.1:\d+"), "ADDRESS"),
     (re.compile(r"\d+ writes, \d+ reads"), "CALLS"),
     (re.compile(r"[ \t]+"), " "),
 )
-IN_BACKGROUND = ("osqueue server", "osqueue worker")
 
 
 def tour() -> str:
@@ -31,18 +32,29 @@ def tour() -> str:
     return text.partition("\n## In a minute\n")[2].partition("\n## ")[0]
 
 
+def blocks(text: str) -> list[list[str]]:
+    """The indented blocks, each as its lines."""
+    found = SHELL_BLOCK.findall(CODE_BLOCK.sub("", text))
+    return [[line[4:] for line in block.splitlines()] for block in found]
+
+
 def commands() -> list[tuple[str, list[str]]]:
     """The commands of the tour, each with the lines that it is said to print."""
     found: list[tuple[str, list[str]]] = []
-    for line in re.sub(r"```.*?```", "", tour(), flags=re.DOTALL).splitlines():
-        match = SHELL_LINE.match(line)
-        if match is None:
-            continue
-        if match[1]:
-            found.append((match[2], []))
-        else:
-            found[-1][1].append(match[2])
+    for block in blocks(tour().replace(WORKER_SAYS + said_by_worker(), "")):
+        for line in block:
+            if line.startswith("$ "):
+                found.append((line[2:], []))
+            else:
+                found[-1][1].append(line)
     return found
+
+
+def said_by_worker() -> str:
+    """The block of what the worker prints, as it stands."""
+    block = SHELL_BLOCK.match(tour().partition(WORKER_SAYS)[2])
+    assert block is not None
+    return block[0]
 
 
 def plain(lines: list[str]) -> list[str]:
@@ -55,42 +67,50 @@ def plain(lines: list[str]) -> list[str]:
     return result
 
 
+class Terminal:
+    """Where somebody follows the tour, with the ids of this run in place of those printed there."""
+
+    def __init__(self, directory: Path, broker_url: str) -> None:
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        self.environment = environment({"BROKER_URL": broker_url, "PATH": path})
+        self.directory = directory
+        self.ids: dict[str, str] = {}
+
+    def follow(self, command: str, printed: list[str]) -> None:
+        """Type a command, and see whether it prints what it should."""
+        typed = JOB_ID.sub(lambda match: self.ids[match[0]], command)
+        ended = subprocess.run(
+            typed,
+            shell=True,
+            cwd=self.directory,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=TIMEOUT_S,
+            check=False,
+        )
+        shown = ended.stdout.splitlines()
+        assert plain(shown) == plain(printed), command
+        assert ended.returncode == any(line.startswith("osqueue: ") for line in printed), command
+        ids = zip(JOB_ID.findall("\n".join(printed)), JOB_ID.findall(ended.stdout), strict=True)
+        self.ids.update(ids)
+
+
 @pytest.mark.slow
 def test_tour_of_the_readme_runs_and_prints_what_it_says(tmp_path: Path) -> None:
     for name, program in PROGRAM.findall(tour()):
         (tmp_path / name).write_text(program)
-    with started_broker(tmp_path) as broker:
-        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        given = environment({"BROKER_URL": broker.url, "PATH": path})
-
-        def run(command: str) -> list[str]:
-            ended = subprocess.run(
-                command,
-                shell=True,
-                cwd=tmp_path,
-                env=given,
-                capture_output=True,
-                text=True,
-                timeout=TIMEOUT_S,
-                check=True,
-            )
-            return ended.stdout.splitlines()
-
-        steps = commands()
-        before = [step for step in steps if "dead" not in step[0] and "stats" not in step[0]]
-        assert [command for command, _ in steps if command.startswith(IN_BACKGROUND)] == [
-            "osqueue server",
-            "osqueue worker tasks:worker",
-        ]
-        for command, printed in before:
-            if not command.startswith(IN_BACKGROUND):
-                assert plain(run(command)) == plain(printed), command
-        worker = ["tasks:worker", "--url", broker.url]
-        with OsqueueProcess(worker, {}, tmp_path, "osqueue.worker"):
-            deadline = time.monotonic() + TIMEOUT_S
-            while not {'"total":1', '"dead":1'} <= set(
-                re.split("[{},]", run("osqueue stats --json")[0])
-            ):
-                assert time.monotonic() < deadline
-        for command, printed in steps[len(before) :]:
-            assert plain(run(command)) == plain(printed), command
+    server, worker, *steps = commands()
+    assert server[0] == "osqueue server"
+    assert worker == ("osqueue worker tasks:worker", [])
+    with OsqueueProcess([], {"BROKER_PORT": "0"}, tmp_path, "osqueue.server") as broker:
+        assert plain([broker.wait_announced()]) == plain(server[1])
+        arguments = ["tasks:worker", "--url", broker.url]
+        terminal = Terminal(tmp_path, broker.url)
+        with OsqueueProcess(arguments, {}, tmp_path, "osqueue.worker") as process:
+            for command, printed in steps:
+                terminal.follow(command, printed)
+            process.send(signal.SIGTERM)
+            said, _ = process.process.communicate(timeout=TIMEOUT_S)
+    assert said.splitlines() == [line[4:] for line in said_by_worker().splitlines()]
