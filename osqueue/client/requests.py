@@ -14,6 +14,7 @@ from osqueue.client.values import encode_value
 from osqueue.core.errors import InvalidRequest
 from osqueue.core.ids import make_uuid7
 from osqueue.core.retry_policy import RetryPolicy
+from osqueue.core.tables.refusals import cut_text
 from osqueue.protocol.params import (
     CompletionParams,
     ErrorParams,
@@ -34,6 +35,9 @@ __all__ = [
     "describe_error",
     "encode_params",
 ]
+
+ERROR_TEXT_BYTES_SENT_MAX = 1_048_576
+"""The most that any broker keeps of a text (ERROR_TEXT_BYTES_MAX); more could exceed a frame."""
 
 _encode = msgspec.msgpack.Encoder().encode
 
@@ -113,16 +117,24 @@ def encode_params(params: Params) -> bytes:
 
 
 def describe_error(error: BaseException | JobError) -> ErrorParams:
-    """What is kept of a failure: class, message, traceback."""
+    """What is kept of a failure: class, message, traceback, in a form that can always be sent.
+
+    An exception that cannot say what it is, or says it in what no wire carries, is still a failure.
+    """
     if isinstance(error, JobError):
-        return ErrorParams(
-            type=error.type, message=error.message, traceback=error.traceback or None
-        )
+        kind, message, traceback = error.type, error.message, error.traceback
+    else:
+        # It catches what the exception's own __str__ raises.
+        summary = traceback_module.TracebackException.from_exception(error)
+        kind, message, traceback = type(error).__name__, str(summary), "".join(summary.format())
     return ErrorParams(
-        type=type(error).__name__,
-        message=str(error),
-        traceback="".join(traceback_module.format_exception(error)),
+        type=_sendable(kind), message=_sendable(message), traceback=_sendable(traceback) or None
     )
+
+
+def _sendable(text: str) -> str:
+    """The text without what UTF-8 has not (file names bring it along), cut in the middle."""
+    return cut_text(text.encode("utf-8", "backslashreplace").decode(), ERROR_TEXT_BYTES_SENT_MAX)
 
 
 class RequestMaker:

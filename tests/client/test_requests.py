@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
 import msgspec
 import pytest
@@ -18,6 +19,7 @@ from osqueue.client.requests import (
     encode_params,
 )
 from osqueue.core.errors import InvalidRequest
+from osqueue.core.limits import Limits
 from osqueue.protocol.params import JobParams, Params
 
 __all__: list[str] = []
@@ -73,6 +75,36 @@ def test_an_exception_becomes_its_class_message_and_traceback() -> None:
         described = describe_error(error)
     assert (described.type, described.message) == ("ValueError", "no")
     assert "test_requests.py" in (described.traceback or "")
+
+
+def test_an_exception_that_cannot_say_what_it_is_is_described_all_the_same() -> None:
+    class Mute(Exception):
+        def __str__(self) -> str:
+            raise RuntimeError("no words")
+
+    class Odd(Exception):
+        def __str__(self) -> Any:
+            return 42
+
+    for error in (Mute(), Odd()):
+        described = describe_error(error)
+        assert described.type == type(error).__name__
+        assert "str() failed" in described.message
+
+
+@pytest.mark.parametrize(
+    "error", [ValueError("bad \udcff"), JobError(type="T", message="bad \udcff")]
+)
+def test_what_utf_8_has_not_is_escaped_in_an_error(error: Exception | JobError) -> None:
+    described = describe_error(error)
+    assert described.message == r"bad \udcff"
+    encode_params(described)
+
+
+def test_an_error_is_cut_before_it_exceeds_a_frame() -> None:
+    described = describe_error(ValueError("ä" * 5_000_000 + "end"))
+    assert described.message.endswith("end")
+    assert len(encode_params(described)) < Limits().frame_bytes_max // 2
 
 
 def test_an_error_in_words_stays_as_it_is() -> None:
