@@ -71,9 +71,7 @@ def test_operations_manual_explains_every_log_line_of_a_broker() -> None:
     text = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
     sources = files(".py", "osqueue/broker", "osqueue/server", "osqueue/cli/broker")
     events = {
-        event
-        for path in sources
-        for event in LOG_CALL.findall(path.read_text(encoding="utf-8"))
+        event for path in sources for event in LOG_CALL.findall(path.read_text(encoding="utf-8"))
     }
     missing = sorted(event for event in events if f"`{event}`" not in text)
     assert not missing, f"docs/operations.md does not explain the log lines {missing}"
