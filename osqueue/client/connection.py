@@ -51,6 +51,7 @@ class Connection:
             )
         self._brokers, self._discovery = _resolve(target)
         self._make_transport = _find_transport(transport)
+        self._is_networked = not callable(transport)
         self._timeout_ms = int(timeout_s * 1_000) or 1
         self._random = random or random_module.Random()
         self._make = RequestMaker(self._random)
@@ -106,8 +107,8 @@ class Connection:
     async def health(self) -> bool:
         """Whether the broker that this client would ask now leads and is trusted (its /readyz)."""
         broker = self._open_session.traffic.route.broker
-        if broker is None:
-            return False
+        if broker is None or not self._is_networked:
+            return self.is_connected
         try:
             tls = self._open_session.traffic.tls if broker.is_tls else True
             async with httpx.AsyncClient(timeout=HEALTH_S, verify=tls) as http:

@@ -34,8 +34,8 @@ RULES = {
     "osqueue.server": SERVER,
     "osqueue.client": CLIENT,
     "osqueue.worker": f"osqueue.worker osqueue.client {SHELL}",
-    "osqueue.testing": "osqueue.broker osqueue.server.dispatch osqueue.client osqueue.worker"
-    f" storage_adapters.memory {SHELL}",
+    "osqueue.testing": "osqueue.broker osqueue.server.dispatch osqueue.protocol osqueue.client"
+    f" osqueue.worker storage_adapters.memory storage_adapters.contract {SHELL}",
     "osqueue.cli": "osqueue storage_adapters trio structlog click rich",
     "osqueue": "",
 }
