@@ -31,7 +31,7 @@ from osqueue.client.results import (
 )
 from osqueue.client.values import encode_value
 from osqueue.client.worker_calls import WorkerCalls
-from osqueue.core.errors import InvalidRequest
+from osqueue.core.errors import InvalidRequest, QueueFull
 from osqueue.core.job import JobStatus
 from osqueue.core.retry_policy import RetryPolicy
 from osqueue.protocol.params import (
@@ -283,6 +283,9 @@ class Client(WorkerCalls):
         try:
             wait_ms = WAIT_MS if left_s == math.inf else min(int(left_s * 1_000), WAIT_MS)
             return await self.get_job(job_id, wait_ms=wait_ms), True
+        except QueueFull:
+            # Waits that were cancelled here still wait at the broker, as long as they would have.
+            return await self.get_job(job_id), False
         finally:
             waits.release()
 

@@ -132,3 +132,14 @@ async def test_the_client_id_is_random_and_repeats_with_the_seed(scripted: Scrip
             await client.stats()
     first, second, third = (asked["params"]["clientId"] for asked in scripted.greetings)
     assert first == second != third
+
+
+async def test_where_no_more_calls_may_wait_the_end_of_a_job_is_looked_for(
+    scripted: ScriptedBroker,
+) -> None:
+    job = {"id": "j", "status": "in_progress"}
+    scripted.answers = [QueueFull("no"), job, QueueFull("no"), {**job, "status": "completed"}]
+    async with Client(scripted.url) as client:
+        assert await client.wait("j") is None
+    waits = [asked["params"].get("waitMs") for asked in scripted.asked]
+    assert waits == [30_000, 0, 30_000, 0]
