@@ -24,6 +24,7 @@ from osqueue.worker.outcomes import (
     Outcome,
     Succeeded,
     TimeLimitExceeded,
+    failure_of,
     outcome_of,
 )
 
@@ -121,6 +122,8 @@ async def run_handler(
         arguments = handler.bind(claimed, job)
     except (msgspec.ValidationError, msgspec.DecodeError) as error:
         return Failed(error, is_final=True)
+    except Exception as error:
+        return Failed(error)  # Of the type's own code: that may be different next time.
 
     async def call() -> object:
         if handler.is_async:
@@ -134,8 +137,13 @@ async def run_handler(
             value = await wrap(job, call)()
             if not job.is_late:
                 return Succeeded(encode_value(value), value, job.follow_ups)
-        except Exception as error:
-            return outcome_of(error)
+        except KeyboardInterrupt:
+            raise  # In Trio's thread it is Ctrl-C.
+        except BaseException as error:
+            failure = failure_of(error)
+            if failure is None:
+                raise
+            return outcome_of(failure)
     return Failed(TimeLimitExceeded(f"the attempt took longer than {limit_s} s"))
 
 
@@ -148,9 +156,20 @@ async def _run_in_thread(
     # The scope is shielded: a stopped attempt that has not begun must not begin in there.
     await trio.lowlevel.checkpoint_if_cancelled()
     with thread_scope:
-        return await run_in_thread(partial(handler.function, *arguments))
+        return await run_in_thread(partial(_call, handler.function, arguments))
     await trio.lowlevel.checkpoint_if_cancelled()
     raise AssertionError("a thread is left behind only when its attempt is cancelled")
+
+
+def _call(function: HandlerFunction, arguments: list[object]) -> object:
+    """Call a plain function in a thread, where even KeyboardInterrupt is its own doing."""
+    try:
+        return function(*arguments)
+    except BaseException as error:
+        failure = failure_of(error)
+        if failure is None or failure is error:
+            raise
+        raise failure from error
 
 
 def _read_signature(

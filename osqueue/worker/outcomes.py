@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import cast
 
 import msgspec
+import trio
 
 from osqueue.client import NewJob
 from osqueue.core.limits import DELAY_MS_MAX, SNOOZE_MS_MIN
 
 __all__ = [
     "Dead",
+    "Exited",
     "Failed",
     "Outcome",
     "Snooze",
     "Snoozed",
     "Succeeded",
     "TimeLimitExceeded",
+    "failure_of",
     "outcome_of",
 ]
 
@@ -53,6 +56,12 @@ class Dead(Exception):
 
 class TimeLimitExceeded(Exception):
     """The attempt took longer than its handler's time limit."""
+
+
+class Exited(Exception):
+    """The handler raised what is meant to end a process: SystemExit, KeyboardInterrupt, a group of
+    such. A job cannot end its worker: that would take all other jobs along, and then the next one.
+    """
 
 
 class Succeeded(msgspec.Struct, frozen=True):
@@ -91,6 +100,32 @@ def outcome_of(error: Exception) -> Failed | Snoozed:
             return Failed(error, is_final=True)
         case _:
             return Failed(error)
+
+
+def failure_of(error: BaseException) -> Exception | None:
+    """What a handler has raised, as its failure; None: it was merely cancelled.
+
+    A handler that was cancelled may leave a group of that and of errors while it cleaned up: then
+    the errors are its failure.
+    """
+    if isinstance(error, BaseExceptionGroup):
+        group = cast("BaseExceptionGroup[BaseException]", error)
+        _, own = group.split(trio.Cancelled)
+    else:
+        own = None if isinstance(error, trio.Cancelled) else error
+    if own is None or isinstance(own, Exception):
+        return own
+    exited = Exited(", ".join(f"{type(leaf).__name__}: {leaf}" for leaf in _leaves(own)))
+    exited.__cause__ = own
+    return exited
+
+
+def _leaves(error: BaseException) -> Iterator[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        for inner in cast("BaseExceptionGroup[BaseException]", error).exceptions:
+            yield from _leaves(inner)
+    else:
+        yield error
 
 
 def _innermost(error: Exception) -> Exception:

@@ -17,6 +17,7 @@ from osqueue.worker.hooks import Extensions, Middleware
 from osqueue.worker.job import Job
 from osqueue.worker.outcomes import (
     Dead,
+    Exited,
     Failed,
     Outcome,
     Snooze,
@@ -145,6 +146,75 @@ async def test_what_a_handler_raises_is_its_failure() -> None:
     assert isinstance(outcome, Failed)
     assert not outcome.is_final
     assert str(outcome.error) == "no"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        SystemExit(3),
+        GeneratorExit(),
+        KeyboardInterrupt(),
+        BaseExceptionGroup("g", [ValueError("x"), SystemExit(3)]),
+    ],
+)
+async def test_a_thread_that_wants_to_end_the_process_has_failed(error: BaseException) -> None:
+    def leave() -> None:
+        raise error
+
+    outcome = await run(make_handler(leave))
+    assert isinstance(outcome, Failed)
+    assert isinstance(outcome.error, Exited)
+    assert outcome.error.__cause__ is error
+
+
+async def test_a_task_that_wants_to_end_the_process_has_failed() -> None:
+    async def leave() -> None:
+        raise SystemExit("enough")
+
+    outcome = await run(make_handler(leave))
+    assert isinstance(outcome, Failed)
+    assert not outcome.is_final
+    assert str(outcome.error) == "SystemExit: enough"
+
+
+async def test_a_task_interrupted_by_the_keyboard_ends_the_worker() -> None:
+    async def leave() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        await run(make_handler(leave))
+
+
+async def test_what_fails_while_a_task_is_cancelled_is_its_failure(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async def clean_up_badly() -> None:
+        try:
+            await trio.sleep_forever()
+        finally:
+            raise ValueError("while cleaning up")
+
+    async def linger() -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(clean_up_badly)
+            await trio.sleep_forever()
+
+    outcome = await run(make_handler(linger, time_limit_s=7))
+    assert isinstance(outcome, Failed)
+    assert isinstance(outcome.error, ExceptionGroup)
+
+
+async def test_a_type_whose_own_code_fails_is_the_attempts_failure() -> None:
+    class Picky(msgspec.Struct):
+        to: str
+
+        def __post_init__(self) -> None:
+            raise KeyError(self.to)
+
+    outcome = await run(make_handler(lambda picky: None, payload_type=Picky), {"to": "a"})
+    assert isinstance(outcome, Failed)
+    assert isinstance(outcome.error, KeyError)
+    assert not outcome.is_final
 
 
 async def test_a_result_without_a_json_form_is_a_failure() -> None:
