@@ -62,7 +62,8 @@ class BrokerIdentity(msgspec.Struct, frozen=True, kw_only=True):
     address: str
     """Where others reach it; never 0.0.0.0."""
     host: str
-    """The machine: host name, boot id and network namespace."""
+    """What only one process can have at a time: this machine (host name, boot id and network
+    namespace), and the port that it is bound to there."""
 
 
 class Elected(msgspec.Struct, frozen=True):

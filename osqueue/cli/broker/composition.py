@@ -22,7 +22,7 @@ from osqueue.server.serving import Server
 from osqueue.settings import Settings, advertised_address
 from storage_adapters.contract import ObjectStore
 
-__all__ = ["describe_place", "machine_name", "make_server", "make_store"]
+__all__ = ["describe_place", "machine_name", "make_server", "make_store", "place_name"]
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 NETWORK_NAMESPACE = Path("/proc/self/ns/net")
@@ -53,10 +53,7 @@ def describe_place(settings: Settings) -> str:
 
 
 def machine_name() -> str:
-    """Names this machine since its boot, and the network that its addresses belong to.
-
-    Two processes with this name and one address cannot both be alive: only one can be bound.
-    """
+    """Names this machine since its boot, and the network that its addresses belong to."""
     try:
         boot = BOOT_ID.read_text(encoding="ascii").strip()
     except OSError:
@@ -67,6 +64,14 @@ def machine_name() -> str:
     except OSError:
         namespace = "net"
     return f"{socket.gethostname()} {boot} {namespace}"
+
+
+def place_name(settings: Settings) -> str:
+    """Names what only one process can have at a time: a port that is bound on this machine.
+
+    The advertised address would not do: behind a proxy several brokers can have the same.
+    """
+    return f"{machine_name()} {settings.broker_host} {settings.broker_port}"
 
 
 def make_server(settings: Settings) -> Server:
@@ -84,7 +89,7 @@ def make_server(settings: Settings) -> Server:
             address=advertised_address(
                 settings, host_name=socket.gethostname(), port=settings.broker_port
             ),
-            host=machine_name(),
+            host=place_name(settings),
         )
         broker = Broker(
             store,

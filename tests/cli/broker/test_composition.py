@@ -8,7 +8,13 @@ from pathlib import Path
 import pytest
 
 from osqueue.cli.broker import composition
-from osqueue.cli.broker.composition import describe_place, machine_name, make_server, make_store
+from osqueue.cli.broker.composition import (
+    describe_place,
+    machine_name,
+    make_server,
+    make_store,
+    place_name,
+)
 from osqueue.server.serving import ListenError
 from osqueue.settings import Settings
 from storage_adapters.file import FileStore
@@ -73,6 +79,14 @@ def test_machine_is_named_the_same_by_every_process_of_it() -> None:
     assert machine_name() == machine_name()
     assert machine_name().split(" ")[0] == socket.gethostname()
     assert len(machine_name().split(" ")) == 3
+
+
+def test_two_ports_of_one_machine_are_two_places() -> None:
+    # Also where a proxy in front of them is what both advertise.
+    first, second = Settings(broker_port=1), Settings(broker_port=2)
+    assert place_name(first) == place_name(first)
+    assert place_name(first) != place_name(second)
+    assert place_name(first) != place_name(Settings(broker_port=1, broker_host="::1"))
 
 
 def test_machine_without_the_files_of_linux_has_a_name_too(

@@ -99,6 +99,17 @@ def test_standby_says_who_leads_and_takes_over_when_the_leader_stops(tmp_path: P
         submit(standby.url)
 
 
+def test_brokers_behind_one_address_do_not_take_each_other_for_dead(tmp_path: Path) -> None:
+    behind_proxy = {"BROKER_ADVERTISED_ADDRESS": "queue.example.org:80"}
+    with (
+        started_broker(tmp_path, **behind_proxy) as leader,
+        OsqueueProcess(["--broker-port", "0"], behind_proxy, tmp_path, "osqueue.server") as standby,
+    ):
+        assert "standby of" in standby.wait_announced()
+        submit(leader.url)
+    assert read_document(tmp_path)["epoch"] == 1
+
+
 def test_standby_takes_over_from_a_killed_leader_before_its_timeout(tmp_path: Path) -> None:
     patient = {"BROKER_HEARTBEAT_TIMEOUT_MS": "60000", "LEASE_MS": "120000"}
     with (
