@@ -103,7 +103,7 @@ def draw_brokers(queue: WatchedQueue, now: float, *, is_connected: bool) -> Tabl
     leader = leader_text(queue.leader) if queue.leader else "not known yet"
     commit = "none seen yet"
     if queue.commit:
-        commit = f"{commit_text(queue.commit)}, {seconds_ago(queue.commit_at, now)}"
+        commit = f"{commit_text(queue.commit)}, {now - queue.commit_at:,.0f} s ago"
     stats = queue.stats or Stats()
     table.add_row("leader", Text(printable(leader)))
     table.add_row("connection", draw_connection(queue, is_connected=is_connected))
@@ -118,7 +118,7 @@ def draw_connection(queue: WatchedQueue, *, is_connected: bool) -> Text:
         why = f": {printable(queue.trouble)}" if queue.trouble else ""
         return Text(f"lost, looking for the leader{why}", style="bold red")
     if queue.gaps:
-        return Text(f"live; reconnected or fell behind {queue.gaps:,} times", style="yellow")
+        return Text(f"live; changes were missed, times: {queue.gaps:,}", style="yellow")
     return Text("live", style="green")
 
 
@@ -146,22 +146,17 @@ def draw_rates(queue: WatchedQueue, now: float, width: int) -> Table:
 
 def draw_changes(queue: WatchedQueue, now: float, *, rows: int, width: int) -> Table:
     """The newest changes of jobs, the newest first."""
-    titles = ("newest changes", "status", "type", "attempt", "when", "worker")
+    # The last column is the one that is cut: a narrow terminal shows ids and statuses whole.
+    titles = ("newest changes", "status", "attempt", "age", "type, worker")
     newest = list(queue.changes.values())[:rows]
     shown = [
         (
             change.id,
             change.status,
-            change.type,
             str(change.attempts),
-            seconds_ago(at, now),
-            change.worker_id,
+            f"{now - at:,.0f} s",
+            ", ".join(filter(None, (change.type, change.worker_id))),
         )
         for at, change in newest
     ]
     return make_table(titles, shown, width=width)
-
-
-def seconds_ago(at: float, now: float) -> str:
-    """How long ago that was, in whole seconds."""
-    return f"{now - at:,.0f} s ago"
