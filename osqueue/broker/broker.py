@@ -71,6 +71,9 @@ class Broker:
         self.advertised_address = identity.address
         self.statistics = Statistics()
         self.is_draining = False
+        self.may_still_lead = False
+        """The store may still name this broker as leader, though its last term is over: then
+        standbys wait for the timeout."""
         self._clock = clock
         self._random = random
         self._interval_ms = settings.group_commit_interval_ms
@@ -275,6 +278,7 @@ class Broker:
             self._term.drain()
         report_started()
         step_down = await self._serve(self._term)
+        self.may_still_lead = step_down.may_still_lead
         log.info("stepped down", epoch=self.epoch, reason=step_down.reason, broker=self.name)
 
     async def _serve(self, term: GroupCommit) -> StepDown:

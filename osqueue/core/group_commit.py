@@ -323,11 +323,15 @@ class GroupCommit:
     def _give_up(self, pending: PendingWrite, batch: Batch, steady_ms: int) -> None:
         if pending.was_ever_unknown:
             self._leave(
-                "a write's outcome stayed unknown", outcome_unknown(), nobody_leads(self.epoch)
+                "a write's outcome stayed unknown",
+                outcome_unknown(),
+                nobody_leads(self.epoch),
+                may_still_lead=True,
             )
             return
         if self._is_releasing:
-            self._leave("released, but not in the store", broker_draining(), broker_draining())
+            draining = broker_draining()
+            self._leave("the store took no release", draining, draining, may_still_lead=True)
             return
         self._settled.tickets.extend(batch.refuse(store_unreachable()))
         self._gathering.give_backs.update(batch.given_back | batch.withdrawn)
@@ -372,7 +376,14 @@ class GroupCommit:
         changes = self.state.table.take_changes()
         self._settled = Settle([*self._settled.tickets, *batch.settle()], commit, changes)
 
-    def _leave(self, reason: str, batch_error: QueueError, rest_error: QueueError) -> None:
+    def _leave(
+        self,
+        reason: str,
+        batch_error: QueueError,
+        rest_error: QueueError,
+        *,
+        may_still_lead: bool = False,
+    ) -> None:
         """End the term: the batch that was not settled gets one error, what had no batch
         another."""
         if self._batch is not None:
@@ -383,7 +394,7 @@ class GroupCommit:
             rest.put(ticket, index, rest_error)
         self._settled.tickets.extend(rest.refuse(rest_error))
         self._batch = self._pending = None
-        self._step_down = StepDown(reason, rest_error)
+        self._step_down = StepDown(reason, rest_error, may_still_lead)
 
     def _next_time_ms(self, now_ms: int, steady_ms: int) -> int:
         """When there is something to do again, unless something arrives."""

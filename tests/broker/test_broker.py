@@ -197,7 +197,19 @@ class TestDrain:
         assert submitting.outcomes == [JobsSubmitted(["job-1"])]
         assert waiting.outcomes == [JobsClaimed([])]
         assert (await document(store)).header.broker is None
+        assert not broker.may_still_lead
         assert isinstance(await ask(broker, ReadStats()), Unavailable)
+
+    @pytest.mark.parametrize("always", [Put.REFUSE, Put.VANISH])
+    async def test_release_that_the_store_does_not_take_is_known_as_such(
+        self, autojump_clock: Clock, nursery: trio.Nursery, always: Put
+    ) -> None:
+        store = ScriptedStore()
+        broker = await start(nursery, store)
+        store.always = always
+        await broker.drain()
+        assert broker.may_still_lead
+        assert (await document(store)).header.broker is not None
 
     async def test_drain_twice_is_drained_once(
         self, autojump_clock: Clock, nursery: trio.Nursery

@@ -78,6 +78,7 @@ class BrokerProcess:
         self._is_serving = False
         self._served = trio.Event()
         self._is_stopping = False
+        self._is_drained = False
         self._is_released = True
 
     async def run(self) -> None:
@@ -105,7 +106,9 @@ class BrokerProcess:
                     self._announce()
         if not self._is_released:
             raise CommandError(
-                f"the lead was not released within DRAIN_TIMEOUT_MS"
+                "the lead was not released: the store took no write"
+                if self._is_drained
+                else f"the lead was not released within DRAIN_TIMEOUT_MS"
                 f" ({self._settings.drain_timeout_ms})",
                 advice="a standby takes over after the leader's timeout",
                 status=ExitStatus.REFUSED,
@@ -166,7 +169,8 @@ class BrokerProcess:
         self._server.begin_drain("the broker is stopping")
         with trio.move_on_after(self._settings.drain_timeout_ms / 1_000) as limit:
             await self._broker.drain()
-        self._is_released = not limit.cancelled_caught
+        self._is_drained = not limit.cancelled_caught
+        self._is_released = self._is_drained and not self._broker.may_still_lead
         self._server.stop()
         if self._is_serving:
             await self._served.wait()

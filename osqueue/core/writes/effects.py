@@ -73,6 +73,8 @@ class StepDown(msgspec.Struct, frozen=True):
     reason: str
     error: QueueError | None = None
     """What later callers get until somebody is known to lead."""
+    may_still_lead: bool = False
+    """As far as this broker can tell the store still names it: standbys wait for the timeout."""
 
 
 class ProbeLeader(msgspec.Struct, frozen=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import random
 import signal
 import socket
@@ -253,6 +254,21 @@ def test_drain_that_takes_too_long_is_cut_and_told(tmp_path: Path) -> None:
         assert broker.wait_event("stopped")["released"] is False
         assert broker.wait_ended() == 1
         assert "not released within DRAIN_TIMEOUT_MS (100)" in broker.rest_of_log()
+
+
+def test_release_that_the_store_does_not_take_is_told(tmp_path: Path) -> None:
+    quick = {
+        "BROKER_HEARTBEAT_INTERVAL_MS": "100",
+        "BROKER_HEARTBEAT_TIMEOUT_MS": "500",
+        "LEASE_MS": "1000",
+    }
+    lock_path = tmp_path / "osqueue-data" / ".file-store" / "lock"
+    with started_broker(tmp_path, **quick) as broker, lock_path.open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        broker.send(signal.SIGTERM)
+        assert broker.wait_event("stopped")["released"] is False
+        assert broker.wait_ended() == 1
+        assert "the lead was not released: the store took no write" in broker.rest_of_log()
 
 
 def test_waiting_claim_is_answered_when_the_broker_stops(tmp_path: Path) -> None:
