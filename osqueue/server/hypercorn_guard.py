@@ -52,7 +52,7 @@ HeadEvent = Any
 
 
 class UnacceptableHead(Exception):
-    """A request's head that Hypercorn would stumble over."""
+    """A request's head that Hypercorn would stumble over, or that nobody waits for any more."""
 
 
 class StructuredLogger(Logger):
@@ -149,6 +149,7 @@ class GuardedTCPServer(TCPServer):
             try:
                 await self._send_in_slices(event.data)
             except (trio.BrokenResourceError, trio.ClosedResourceError):
+                self.protocol.is_cut = True
                 await self.protocol.handle(Closed())
 
     async def _send_in_slices(self, data: bytes) -> None:
@@ -242,6 +243,9 @@ class GuardedProtocol(H11Protocol):
     """HTTP/1.1 that is never upgraded to HTTP/2, and refuses heads that would break its parsers."""
 
     is_refused = False
+    is_cut = False
+    """Nothing can be sent any more: requests that wait behind the one being answered are dropped,
+    which a client that never reads could otherwise queue up by the thousand."""
 
     async def handle(self, event: Event) -> None:
         """Take bytes, or the end of the connection."""
@@ -251,7 +255,8 @@ class GuardedProtocol(H11Protocol):
             await super().handle(event)
         except UnacceptableHead:
             self.is_refused = True
-            await self._send_error_response(400)
+            if not self.is_cut:
+                await self._send_error_response(400)
             await self.send(Closed())
 
     async def _maybe_recycle(self) -> None:
@@ -265,7 +270,7 @@ class GuardedProtocol(H11Protocol):
 
     async def _check_protocol(self, event: HeadEvent) -> None:
         """Refuse HTTP/2; an offer to upgrade to it is ignored, as RFC 9110 allows."""
-        if event.http_version not in (b"1.0", b"1.1") or not event.target.isascii():
+        if self.is_cut or event.http_version not in (b"1.0", b"1.1") or not event.target.isascii():
             raise UnacceptableHead
         if is_websocket(event) and not all(value.isascii() for _, value in event.headers):
             raise UnacceptableHead

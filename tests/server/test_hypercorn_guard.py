@@ -111,3 +111,25 @@ async def test_cancelled_write_closes_the_connection(
         await client.aclose()
     assert answer.startswith(b"HTTP/1.1 200 ")
     assert not answer.endswith(b"0\r\n\r\n"), "half a reply must not look whole"
+
+
+async def test_requests_of_a_client_that_stopped_reading_are_dropped(
+    serve: Callable[[App], Awaitable[trio.SocketStream]],
+) -> None:
+    requests_count = 0
+    ended = trio.Event()
+
+    async def large(scope: Scope, receive: Receive, send: Send) -> None:
+        nonlocal requests_count
+        requests_count += 1
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": bytes(10_000_000)})
+        ended.set()
+
+    with trio.fail_after(5):
+        client = await serve(large)
+        await client.send_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n" * 50)
+        await ended.wait()
+        await trio.testing.wait_all_tasks_blocked(0.3)
+        await client.aclose()
+    assert requests_count == 1
