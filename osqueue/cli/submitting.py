@@ -216,6 +216,12 @@ def submit_lines(lines: Lines, *, url: str | None, timeout_s: float, as_json: bo
     except CommandError as error:
         if not error.advice and job_ids:
             error.advice = f"the {len(job_ids)} jobs before its batch are in the queue"
+        if job_ids and error.status in (ExitStatus.USAGE, ExitStatus.UNREACHABLE):
+            error.status = ExitStatus.REFUSED  # Those two promise that nothing was begun.
+        raise
+    except (KeyboardInterrupt, BaseExceptionGroup):  # Ctrl-C, mostly in the group of a nursery.
+        told = f"osqueue: the first {len(job_ids)} jobs are in the queue, perhaps a batch more"
+        print(told, file=sys.stderr)
         raise
     if as_json:
         print_json(SubmittedJobs(job_ids, duplicates))

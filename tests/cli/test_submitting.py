@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from osqueue.cli.endings import CommandError
-from osqueue.cli.submitting import BATCH_JOBS_MAX, Lines
+from osqueue.cli.submitting import BATCH_JOBS_MAX, Lines, submit_lines
 from tests.cli.runner import Command
 
 pytestmark = pytest.mark.slow
@@ -92,10 +92,30 @@ def test_submit_of_envelopes_takes_all_fields_of_a_job(command: Command) -> None
 def test_line_that_is_not_json_is_named_with_what_is_submitted_already(command: Command) -> None:
     lines = "1\n" * BATCH_JOBS_MAX + "2\nbroken\n"
     result = command("submit", "partly", "--file", "-", stdin=lines)
-    assert result.exit_code == 2
+    assert result.exit_code == 1, "2 would say that nothing was begun"
     assert result.stderr.startswith(f"osqueue: line {BATCH_JOBS_MAX + 2} is not JSON")
     assert f"the {BATCH_JOBS_MAX} jobs before its batch are in the queue" in result.stderr
     assert payloads(command, "partly") == [1] * BATCH_JOBS_MAX
+
+
+def test_interrupted_submit_tells_what_is_submitted_already(
+    command: Command, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Interrupted(io.BytesIO):
+        """A source at which somebody presses Ctrl-C before its last line."""
+
+        def __next__(self) -> bytes:
+            line = super().__next__()
+            if line == b"last":
+                raise KeyboardInterrupt
+            return line
+
+    source = Interrupted(b"1\n" * BATCH_JOBS_MAX + b"2\nlast")
+    lines = Lines(source, False, "interrupted", {})
+    with pytest.raises((KeyboardInterrupt, BaseExceptionGroup)):
+        submit_lines(lines, url=command.url, timeout_s=10, as_json=False)
+    assert f"the first {BATCH_JOBS_MAX} jobs are in the queue" in capsys.readouterr().err
+    assert payloads(command, "interrupted") == [1] * BATCH_JOBS_MAX
 
 
 def test_refused_batch_names_its_lines_and_leaves_nothing_of_itself(command: Command) -> None:
