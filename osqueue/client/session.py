@@ -64,6 +64,11 @@ class Session:
         self._is_closed = False
         self._on_cancel = self._abandon
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether no more calls are taken; answers may still arrive."""
+        return self._is_closed
+
     async def run(self) -> None:
         """Serve the calls, until cancelled."""
         async with trio.open_nursery() as nursery:

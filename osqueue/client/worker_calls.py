@@ -231,6 +231,8 @@ class WorkerCalls(Connection):
 
     def _give_back(self, worker_id: str, encoded: msgspec.Raw) -> None:
         """Nobody waits for these jobs any more: hand them back, without spending an attempt."""
+        if self._open_session.is_closed:
+            return  # The goodbye was said before the answer came: their leases will run out.
         for job in JOBS.decode(encoded).jobs:
             params = SnoozeJobParams(
                 job_id=job.job_id, worker_id=worker_id, attempt=job.attempt, delay_ms=SNOOZE_MS_MIN

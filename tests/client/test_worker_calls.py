@@ -9,6 +9,8 @@ import pytest
 import trio
 
 from osqueue.client import Claim, Client, Completion, JobError, Lease, NewJob
+from osqueue.client.calls import Call
+from osqueue.client.transports.traffic import Traffic
 from osqueue.core.errors import JobNotHeld
 
 __all__: list[str] = []
@@ -131,3 +133,39 @@ async def test_a_cancelled_claim_gives_its_jobs_back(client: Client) -> None:
         (job,) = await client.claim("w", wait_ms=5_000)
     assert job.job_id == submitted.job_id
     assert job.attempt < job.max_attempts
+
+
+class AnswersOnClosing:
+    """A transport whose broker answers claims at the last moment, while the goodbye is said."""
+
+    long_polls_max = 8
+    has_events = False
+
+    def __init__(self, traffic: Traffic) -> None:
+        self._traffic = traffic
+        self._sent: list[Call] = []
+
+    async def run(self) -> None:
+        self._traffic.is_connected = True
+        while True:
+            self._sent += self._traffic.calls.take_frame(
+                bytes_wanted=1_000, bytes_max=1_000, requests_max=10, with_waiting=True
+            )
+            await self._traffic.outbox.wait()
+
+    async def close(self) -> None:
+        job = {"jobId": "j", "attempt": 1, "maxAttempts": 3, "createdAt": 1, "leaseMs": 1}
+        for call in self._sent:
+            result = msgspec.Raw(msgspec.msgpack.encode({"jobs": [{**job, "payload": None}]}))
+            self._traffic.calls.answered_ok(call.call_id, result)
+        await trio.lowlevel.checkpoint()
+
+
+async def test_a_cancelled_claim_that_is_answered_during_the_goodbye_harms_nobody(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    # Found by the simulated shells (seed 129): a worker that was told to stop crashed.
+    with trio.fail_after(5):
+        async with Client("http://broker:1", transport=AnswersOnClosing) as client:
+            with trio.move_on_after(0.05):
+                await client.claim("gone", wait_ms=10_000)

@@ -147,7 +147,11 @@ class Ledger:
     def settled(self, job_id: str, attempt: int, statuses: tuple[str, ...]) -> None:
         """The end of an attempt was acknowledged: with one of these statuses after it."""
         hold = self.holds[job_id, attempt]
-        if hold.ended is None or hold.status_after not in statuses:
+        is_so = hold.status_after in statuses
+        if "completed" not in statuses:
+            # The same write may have redriven, claimed or deleted it after that.
+            is_so = hold.status_after != "completed"
+        if hold.ended is None or not is_so:
             raise Violation(
                 "acknowledged is durable",
                 f"{job_id} attempt {attempt} is {hold.status_after or 'held'}, told was {statuses}",
