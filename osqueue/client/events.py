@@ -167,6 +167,9 @@ class Subscription:
         """The broker was told anew: what it had not sent by then is lost."""
         if self._is_agreed.is_set():
             self._gap = Gap("resubscribed")
+            self._drop_jobs()
+            self._commits.clear()
+            self._due.pop("commit", None)
             self._has_more.ring()
 
     def fail(self, error: Exception) -> None:
@@ -206,6 +209,17 @@ class Subscription:
         """More has happened than can be told."""
         if self._gap is None:
             self._gap = Gap("fell behind")
+
+    def missed(self) -> None:
+        """The broker has dropped changes of jobs."""
+        self.fall_behind()
+        self._drop_jobs()
+
+    def _drop_jobs(self) -> None:
+        # Changes were lost that were newer than these: after the gap, a reader that has looked
+        # again would take what is old for what is new, and nothing would ever correct it.
+        self._jobs.clear()
+        self._due.pop("jobs", None)
 
     def _take(self) -> Event | None:
         if self._gap is not None:
@@ -273,7 +287,7 @@ class Subscriptions:
         event = _decode(known, data)
         for reader in readers:
             if missed:
-                reader.fall_behind()
+                reader.missed()
             reader.put(known, event)
 
     async def run(

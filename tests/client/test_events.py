@@ -250,6 +250,28 @@ async def test_what_the_broker_had_to_drop_is_a_gap_too(
     assert isinstance(jobs, JobsEvent)
 
 
+async def test_nothing_that_is_older_than_a_gap_comes_after_it(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    # Found by the simulated shells (seed 383): a slow reader took old changes for new ones.
+    reader = Reader()
+    for happens in (
+        reader.subscription.resubscribed,
+        lambda: reader.put("jobs", [changed("b")], missed=1),
+    ):
+        reader.put("jobs", [changed("a")])
+        happens()
+        reader.put("jobs", [changed("b")])
+        gap, jobs = await reader.read()
+        assert isinstance(gap, Gap)
+        assert jobs == JobsEvent([JobChange("b", "unclaimed", "t", 1)])
+    reader.put("commit", {"commitId": "1-1"})
+    reader.put("leader", {"epoch": 1})
+    reader.subscription.resubscribed()
+    # Who leads is told as it is: the newest replaces what was there.
+    assert await reader.read() == [Gap("resubscribed"), LeaderEvent(1)]
+
+
 async def test_an_event_that_is_none_is_refused() -> None:
     with pytest.raises(msgspec.DecodeError):
         Reader().put("stats", [])
