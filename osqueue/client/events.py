@@ -165,12 +165,12 @@ class Subscription:
 
     def resubscribed(self) -> None:
         """The broker was told anew: what it had not sent by then is lost."""
-        if self._is_agreed.is_set():
-            self._gap = Gap("resubscribed")
-            self._drop_jobs()
-            self._commits.clear()
-            self._due.pop("commit", None)
-            self._has_more.ring()
+        self._drop_jobs()
+        self._commits.clear()
+        self._due.pop("commit", None)
+        # A reader who waits to enter has heard nothing yet, and looks after that.
+        self._gap = Gap("resubscribed") if self._is_agreed.is_set() else None
+        self._has_more.ring()
 
     def fail(self, error: Exception) -> None:
         """There will be no more events."""

@@ -179,12 +179,13 @@ async def test_events_that_do_not_exist_are_refused(wrong: Any) -> None:
 class Reader:
     """A subscription whose broker is a test."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, has_agreed: bool = True) -> None:
         self.subscriptions = Subscriptions()
         names = check_names(["stats", "jobs", "commit", "leader"])
         self.subscription = Subscription(self.subscriptions, names)
         self.subscriptions.add(self.subscription)
-        self.subscription.agreed()
+        if has_agreed:
+            self.subscription.agreed()
 
     def put(self, name: str, value: object, *, missed: int = 0) -> None:
         self.subscriptions.take(name, encoded(value), missed=missed)
@@ -270,6 +271,19 @@ async def test_nothing_that_is_older_than_a_gap_comes_after_it(
     reader.subscription.resubscribed()
     # Who leads is told as it is: the newest replaces what was there.
     assert await reader.read() == [Gap("resubscribed"), LeaderEvent(1)]
+
+
+async def test_what_came_before_a_broker_agreed_is_not_told_after_another_did(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    # Found by the simulated shells (seed 517): the first broker was left before it had agreed.
+    reader = Reader(has_agreed=False)
+    reader.put("jobs", [changed("a")], missed=1)
+    reader.put("commit", {"commitId": "1-1"})
+    reader.subscription.resubscribed()
+    reader.subscription.agreed()
+    reader.put("jobs", [changed("b")])
+    assert await reader.read() == [JobsEvent([JobChange("b", "unclaimed", "t", 1)])]
 
 
 async def test_an_event_that_is_none_is_refused() -> None:
