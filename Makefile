@@ -17,7 +17,7 @@ endif
 STAMP := $(VENV)/installed-$(PYTHON_VERSION)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test sim lint format types bench check clean
+.PHONY: help setup run test coverage sim lint format types bench check clean
 
 help: ## list what there is to do
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/\1|\2/' | \
@@ -34,8 +34,18 @@ run: $(STAMP) ## start a broker on the file store at 127.0.0.1:8080 (BROKER_PORT
 test: $(STAMP) ## run all tests
 	@$(BIN)/python -m pytest $(ARGS)
 
+coverage: $(STAMP) ## check that the tests of core and protocol take every branch of them
+	@$(BIN)/coverage run --branch --source=osqueue.core,osqueue.protocol -m pytest -q --no-header -p no:cacheprovider tests/core tests/protocol
+	@$(BIN)/coverage report --fail-under=100
+
+# A third of the time is for the real shells, whose seeds are called shells-123.
 sim: $(STAMP) ## simulate failures with fresh seeds for SECONDS (60), or replay one SEED
-	@$(BIN)/python -m tests.simulation.run $(if $(SEED),--seed $(SEED),--seconds $(or $(SECONDS),60)) $(ARGS)
+ifneq ($(SEED),)
+	@$(BIN)/python -m tests.simulation$(if $(filter shells-%,$(SEED)),.shells).run --seed $(SEED:shells-%=%) $(ARGS)
+else
+	@$(BIN)/python -m tests.simulation.run --seconds $$(( $(or $(SECONDS),60) * 2 / 3 )) $(ARGS)
+	@$(BIN)/python -m tests.simulation.shells.run --seconds $$(( $(or $(SECONDS),60) / 3 )) $(ARGS)
+endif
 
 lint: $(STAMP) ## check style and formatting
 	@$(BIN)/ruff check .
@@ -52,9 +62,10 @@ bench: $(STAMP) ## run every benchmark (the files in benchmarks/ that can be run
 	@set -e; scripts=$$(grep -l '^if __name__ == "__main__":' benchmarks/*.py); \
 		for script in $$scripts; do echo "== $$script"; $(BIN)/python "$$script" $(ARGS); done
 
-check: ## everything that must pass before a commit: lint, types, test
+check: ## everything that must pass before a commit: lint, types, coverage, test
 	@$(MAKE) --no-print-directory lint
 	@$(MAKE) --no-print-directory types
+	@$(MAKE) --no-print-directory coverage
 	@$(MAKE) --no-print-directory test
 
 clean: ## remove the environment and all caches (never the data in osqueue-data)

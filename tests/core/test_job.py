@@ -64,3 +64,8 @@ def test_job_of_the_least_has_every_field_that_readers_know() -> None:
 @pytest.mark.parametrize("status", STATUSES)
 def test_job_is_held_only_in_progress(status: JobStatus) -> None:
     assert make_job(status=status).is_held == (status == "in_progress")
+
+
+@pytest.mark.parametrize("status", STATUSES)
+def test_job_has_ended_when_nothing_more_becomes_of_it(status: JobStatus) -> None:
+    assert make_job(status=status).has_ended == (status in ("completed", "dead"))

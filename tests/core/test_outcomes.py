@@ -2,7 +2,8 @@
 
 import msgspec
 
-from osqueue.core.outcomes import ClaimedJob, JobFailed
+from osqueue.core.job import STATUSES
+from osqueue.core.outcomes import ClaimedJob, JobChange, JobFailed
 from tests.builders import NOW_MS, make_job
 
 
@@ -21,3 +22,12 @@ def test_claimed_job_tells_what_its_worker_needs() -> None:
 
 def test_outcome_with_a_tag_is_stored_as_an_array_that_begins_with_it() -> None:
     assert msgspec.json.encode(JobFailed("dead", 0)) == b'["failed","dead",0]'
+
+
+def test_change_that_ends_a_job_says_so() -> None:
+    ends = {status: JobChange("a", status, "", "", 1).has_ended for status in (*STATUSES, "gone")}
+    assert {status for status, has_ended in ends.items() if has_ended} == {
+        "completed",
+        "dead",
+        "gone",
+    }

@@ -4,6 +4,7 @@ import pytest
 
 from osqueue.core.job import STATUSES, Job, JobStatus
 from osqueue.core.mutations import Lease
+from osqueue.core.outcomes import JobChange
 from osqueue.core.tables.job_table import JobTable
 from tests.builders import STEADY_MS, make_job, make_new_job
 
@@ -175,3 +176,24 @@ def test_lease_extended_lasts_its_time_or_the_least_and_never_shrinks() -> None:
     assert table.leases.next_ms() == STEADY_MS + 5_000
     table.extend_lease(job, STEADY_MS, 0)
     assert table.leases.next_ms() == STEADY_MS + 5_000
+
+
+def test_changes_are_noted_one_a_job_while_somebody_watches() -> None:
+    held = make_job(2, status="in_progress", worker_id="worker-1", attempts=1)
+    table = JobTable([make_job(1), held])
+    table.move(table.by_id["job-1"], "in_progress")
+    assert table.take_changes() == [], "nobody watches"
+    table.changes = {}
+    table.add(make_job(3))
+    table.move(held, "unclaimed")
+    table.remove(held)
+    table.remove(table.by_id["job-1"], "completed")
+    assert table.take_changes() == [
+        JobChange("job-3", "unclaimed", "", "", 0),
+        # The worker whose silence changed it is gone from the job by the second change.
+        JobChange("job-2", "gone", "", "", 1),
+        JobChange("job-1", "completed", "", "", 0),
+    ]
+    assert table.take_changes() == []
+    table.add(make_job(4, status="dead"))
+    assert [change.id for change in table.take_changes()] == ["job-4"]

@@ -126,3 +126,16 @@ def test_give_backs_of_other_claims_stay_while_no_write_may_start() -> None:
     scene.forming.apply_writeless()
     assert ticket.outcomes == [JobsClaimed([])]
     assert list(scene.gathering.give_backs.values()) == [give_back]
+
+
+def test_repeats_of_a_claim_withdraw_its_give_back_once_and_share_its_jobs() -> None:
+    job = make_job(status="in_progress", worker_id="worker-1", claim_id="claim-1", attempts=1)
+    scene = Scene(make_state(job))
+    give_back = GiveBackJobs(worker_id="worker-1", leases=[Lease("job-1", 1)])
+    scene.gathering.give_backs["worker-1", "claim-1"] = give_back
+    repeats = [scene.gather(claim_jobs("claim-1")) for _ in range(2)]
+    scene.forming.apply_all(is_trusted=True)
+    assert [claimed_ids(repeat.outcomes[0]) for repeat in repeats] == [["job-1"], ["job-1"]]
+    assert scene.batch.withdrawn == {("worker-1", "claim-1"): give_back}
+    assert job.is_held
+    assert scene.batch.given_back == {}

@@ -1,4 +1,4 @@
-"""Plays seeds of the real shells from the command line: `make sim SHELLS=1`, `... SEED=123`.
+"""Plays seeds of the real shells from the command line: `make sim`, `make sim SEED=shells-123`.
 
 A failure prints the checker, what it found, and the one line that replays it.
 """
@@ -51,7 +51,7 @@ def replay(seed: int, lines: int) -> int:
         found = f"{type(error).__name__}: {error}"
     print(world.plan)
     print("\n".join(world.log[-lines:] if lines else world.log))
-    print(f"shells seed {seed}: {found or 'nothing found'}; trace {world.trace:08x}")
+    print(f"seed shells-{seed}: {found or 'nothing found'}; trace {world.trace:08x}")
     return bool(found)
 
 
@@ -78,7 +78,7 @@ def main() -> int:
             first += workers * _SEEDS_AT_ONCE
     report(coverage, time.monotonic() - started)
     for seed, what in failures:
-        print(f"\nFAILED: {what}\n  make sim SHELLS=1 SEED={seed}")
+        print(f"\nFAILED: {what}\n  make sim SEED=shells-{seed}")
     enough = coverage.seeds >= _SEEDS_FOR_ALL_FAULTS
     missing = FAULTS.keys() - coverage.faults.keys() if enough else set()
     if missing:
