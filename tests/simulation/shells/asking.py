@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, TypeVar
 
 import trio
@@ -14,7 +14,7 @@ from tests.simulation.checkers.views import Violation
 if TYPE_CHECKING:
     from tests.simulation.shells.world import World
 
-__all__ = ["Cancelled", "ask"]
+__all__ = ["Cancelled", "ask", "cancel_at", "waiting_places"]
 
 ResultT = TypeVar("ResultT")
 
@@ -33,20 +33,16 @@ async def ask(
     bound_s: float,
 ) -> ResultT | QueueError | Cancelled:
     """Call, and give what came of it; a call that takes longer than its bound waits for ever."""
-    cancel_at = float("inf")
-    if world.strikes("call cancelled"):
-        after_s = world.random.choice(CANCEL_AFTER_S) * world.random.random()
-        cancel_at = trio.current_time() + after_s
     started = trio.current_time()
     answer: ResultT | QueueError | Cancelled = Cancelled()
-    with trio.move_on_after(bound_s) as limit, trio.move_on_at(cancel_at):
+    with trio.move_on_after(bound_s) as limit, trio.move_on_at(cancel_at(world)):
         try:
             answer = await call()
         except QueueError as error:
             answer = error
             world.reached(f"answer {type(error).__name__}")
         except trio.Cancelled as cancelled:
-            world.reached(f"cancelled in {place_of(cancelled.__traceback__)}")
+            world.reached(f"cancelled: {what} in {place_of(cancelled.__traceback__)}")
             raise
     if limit.cancelled_caught:
         raise Violation("nobody waits for ever", f"{what} took more than {bound_s} s")
@@ -56,12 +52,37 @@ async def ask(
     return answer
 
 
+def cancel_at(world: World) -> float:
+    """When a caller is cancelled, on Trio's clock; mostly never."""
+    if not world.strikes("call cancelled"):
+        return float("inf")
+    return trio.current_time() + world.random.choice(CANCEL_AFTER_S) * world.random.random()
+
+
 def place_of(traceback: TracebackType | None) -> str:
     """The function of osqueue that waited when it was cancelled: the innermost one."""
-    place = "the caller"
+    place = ""
     while traceback is not None:
-        name = traceback.tb_frame.f_globals.get("__name__", "")
-        if name.startswith("osqueue."):
-            place = f"{name.removeprefix('osqueue.')}.{traceback.tb_frame.f_code.co_name}"
+        place = _name_of(traceback.tb_frame) or place
         traceback = traceback.tb_next
     return place
+
+
+def waiting_places(nursery: trio.Nursery) -> set[str]:
+    """The functions of osqueue in which the tasks of a nursery wait, down to the last child."""
+    places: set[str] = set()
+    for task in nursery.child_tasks:
+        place = ""
+        for frame, _ in task.iter_await_frames():
+            place = _name_of(frame) or place
+        places.add(place)
+        for child in task.child_nurseries:
+            places |= waiting_places(child)
+    return places
+
+
+def _name_of(frame: FrameType) -> str:
+    module = frame.f_globals.get("__name__", "")
+    if not module.startswith("osqueue."):
+        return ""
+    return f"{module.removeprefix('osqueue.')}.{frame.f_code.co_name}"

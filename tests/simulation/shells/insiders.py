@@ -66,7 +66,7 @@ async def call_inside(world: World, number: int) -> None:
             continue
         if world.random.random() < 0.4:
             await insider.dispatch(server.front_door.dispatcher)
-        elif world.random.random() < 0.2:
+        elif world.random.random() < 0.3:
             await insider.wait(server.broker)
         else:
             await insider.submit(server.broker)
@@ -198,7 +198,7 @@ class _Insider:
     async def wait(self, broker: Broker) -> None:
         """Wait for the end of some job."""
         wait_ms = self._world.random.choice([100, 1_000, 4_000])
-        job_id = self._world.some_job_id()
+        job_id = self._world.some_unfinished_id()
         outcome = await ask(
             self._world,
             "broker.wait_until_ended",
@@ -222,7 +222,10 @@ class _Insider:
                 "method": "submitJob",
                 "params": {"jobId": job_id, "type": "a", "payload": {"behaviour": "quick"}},
             },
-            {"method": "getJob", "params": {"jobId": world.some_job_id(), "waitMs": wait_ms}},
+            {
+                "method": "getJob",
+                "params": {"jobId": world.some_unfinished_id(), "waitMs": wait_ms},
+            },
             {"method": "getStats", "params": {}},
             {
                 "method": "claimJobs",

@@ -45,6 +45,8 @@ class Ledger:
         self._order: dict[str, int] = {}
         self._gone: dict[str, int] = {}
         self._facts: set[tuple[str, str, int]] = set()
+        self.last_changes: dict[str, int] = {}
+        """By job id: the index of the version that changed its status or attempts last."""
         self.holds: dict[Attempt, Hold] = {}
         self._told_claims: dict[Attempt, str] = {}
         self.removals_asked: set[str] = set()
@@ -94,6 +96,8 @@ class Ledger:
         if job.attempts > job.max_attempts:
             raise Violation("attempts", f"{job.id} has too many in {version.commit_id}")
         self._facts.add((job.id, job.status, job.attempts))
+        if before is None or (before.status, before.attempts) != (job.status, job.attempts):
+            self.last_changes[job.id] = version.index
         was_held = before is not None and before.is_held
         if was_held and before is not None and not _is_same_hold(before, job):
             self._hold_ended(before, job.status, version)
@@ -110,7 +114,7 @@ class Ledger:
             raise Violation("dead letters", f"{job.id} died without an error")
 
     def _vanished(self, job: JobView, version: StoredVersion) -> None:
-        self._gone[job.id] = version.index
+        self._gone[job.id] = self.last_changes[job.id] = version.index
         for status in ("completed", "gone"):
             self._facts.add((job.id, status, job.attempts))
         if job.is_held:

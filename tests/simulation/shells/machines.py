@@ -19,6 +19,7 @@ from osqueue.cli.endings import CommandError
 from osqueue.core.leadership import BrokerIdentity
 from osqueue.server.serving import Server
 from tests.simulation.checkers.views import Violation
+from tests.simulation.shells.asking import waiting_places
 
 if TYPE_CHECKING:
     from tests.simulation.shells.world import World
@@ -53,6 +54,10 @@ class _Process(BrokerProcess):
         super().__init__(server, world.plan.settings)
         self.server = server
         self.told_to_stop = trio.Event()
+
+    @property
+    def nursery(self) -> trio.Nursery | None:
+        return getattr(self, "_nursery", None)
 
     async def _heed_signals(self, *, task_status: trio.TaskStatus[None]) -> None:
         task_status.started()
@@ -106,6 +111,9 @@ class Machine:
 
     def crash(self) -> None:
         """The process ends in the middle of whatever it does."""
+        if self._process is not None and self._process.nursery is not None:
+            for place in waiting_places(self._process.nursery):
+                self._world.reached(f"crash while in {place}")
         self._world.network.cut(self.address)
         self._life.cancel()
 

@@ -27,11 +27,11 @@ FAULTS: dict[str, float] = {
     "read hangs": 0.05,
     # Of the network.
     "message slow": 0.05,
-    "dialling hangs": 0.03,
+    "dialling hangs": 0.10,
     # Of a moment: how often in a minute.
-    "broker crashes": 6.0,
+    "broker crashes": 15.0,
     "broker drained": 4.0,
-    "connection breaks": 12.0,
+    "connection breaks": 20.0,
     "connection falls silent": 6.0,
     "store out": 4.0,
     # Of one caller.
@@ -61,6 +61,7 @@ class Plan:
     rest_s: float
     """About how long a caller rests between two calls."""
     client_timeout_s: float
+    feed_pace_s: float = 0.05
     faults_s: float = 15.0
     """How long faults strike."""
     calm_s: float = 300.0
@@ -83,9 +84,9 @@ def make_plan(seed: int) -> Plan:
         brokers=random.choice([1, 2, 2, 2]),
         producers=random.randint(1, 2),
         workers=random.randint(1, 2),
-        claimers=random.randint(0, 1),
-        insiders=random.randint(0, 2),
-        watchers=random.randint(0, 2),
+        claimers=random.randint(0, 2),
+        insiders=random.randint(1, 2),
+        watchers=random.randint(0, 3),
         faults=faults,
         settings=make_settings(
             broker_heartbeat_interval_ms=heartbeat_ms,
@@ -97,6 +98,7 @@ def make_plan(seed: int) -> Plan:
         ),
         rest_s=random.choice([0.1, 0.3, 1.0]),
         client_timeout_s=random.choice([2.5, 10.0, 60.0]),
+        feed_pace_s=random.choice([0.05, 0.05, 1.0]),
     )
 
 

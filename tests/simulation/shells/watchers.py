@@ -14,16 +14,21 @@ import trio_websocket
 
 from osqueue.broker import change_feed
 from osqueue.broker.broker import Broker
+from osqueue.broker.change_feed import FeedEvents
 from osqueue.client import (
     Client,
     CommitEvent,
+    Event,
     Gap,
     JobsEvent,
     LeaderEvent,
     StatsEvent,
+    Subscription,
 )
+from osqueue.client.events import EventName
 from osqueue.core.errors import QueueError
 from tests.simulation.checkers.views import Violation
+from tests.simulation.shells.asking import cancel_at
 
 if TYPE_CHECKING:
     from tests.simulation.shells.world import World
@@ -32,7 +37,7 @@ __all__ = ["read_feed", "stall", "watch"]
 
 QUIET_S = 3.0
 """After which everything that was to be told has been."""
-SLOW_S = (0.0, 0.0, 0.2, 2.0)
+SLOW_S = (0.2, 2.0)
 
 
 async def watch(world: World) -> None:
@@ -65,19 +70,36 @@ class _Mirror:
     def __init__(self, world: World) -> None:
         self._world = world
         self._jobs: dict[str, str] = {}
-        self._epoch = 0
+        self._since = 0
+        """How many versions there were when the reader looked for the last time."""
         self._pace_s = world.random.choice(SLOW_S) if world.strikes("reader slow") else 0.0
 
     async def follow(self, client: Client) -> None:
-        async with client.subscribe(["stats", "jobs", "commit", "leader"]) as events:
+        names: list[EventName] = ["stats", "jobs", "commit", "leader"]
+        with trio.move_on_at(cancel_at(self._world)) as entry:
+            async with client.subscribe(names):
+                pass
+        if entry.cancelled_caught:
+            self._world.reached("cancelled: subscribe")
+        async with client.subscribe(names) as events:
+            self._look()
             self._world.mirrors.append(self)
             try:
-                async for event in events:
-                    self._take(event)
-                    if self._pace_s and not self._world.is_calm:
-                        await trio.sleep(self._pace_s)
+                while True:
+                    await self._hear(events)
             finally:
                 self._world.mirrors.remove(self)
+
+    async def _hear(self, events: Subscription) -> None:
+        event: Event | None = None
+        with trio.move_on_at(cancel_at(self._world)):
+            event = await anext(events)
+        if event is None:
+            self._world.reached("cancelled: next event")
+            return
+        self._take(event)
+        if self._pace_s and not self._world.is_calm:
+            await trio.sleep(self._pace_s)
 
     def _take(self, event: object) -> None:
         world = self._world
@@ -85,7 +107,7 @@ class _Mirror:
         match event:
             case Gap():
                 world.reached(f"gap: {event.reason}")
-                self._jobs.clear()
+                self._look()
             case JobsEvent():
                 ids = [job.id for job in event.jobs]
                 if len(set(ids)) != len(ids):
@@ -98,9 +120,13 @@ class _Mirror:
             case StatsEvent():
                 world.check_stats(event.stats, where="stats event")
             case LeaderEvent():
-                self._epoch = event.epoch
+                assert event.epoch, "a leader has a term"
             case _:
                 raise AssertionError(event)
+
+    def _look(self) -> None:
+        self._jobs.clear()
+        self._since = len(self._world.ledger.versions)
 
     def check(self) -> None:
         """All is quiet: what was seen last is what is there."""
@@ -109,6 +135,9 @@ class _Mirror:
             # Of a job that is not kept, the feed says how it went.
             if status != now and not (now == "gone" and status == "completed"):
                 raise Violation("feeds tell all", f"{job_id} was last seen {status}, is {now}")
+        for job_id, changed in self._world.ledger.last_changes.items():
+            if changed >= self._since and job_id not in self._jobs:
+                raise Violation("feeds tell all", f"nothing was told of {job_id}")
 
 
 async def read_feed(world: World) -> None:
@@ -126,7 +155,12 @@ async def _read_one(world: World, broker: Broker) -> None:
     last_s = float("-inf")
     with broker.feed.subscribe(change_feed.EVENT_NAMES) as subscription:
         while True:
-            delivery = await subscription.next_events()
+            delivery: FeedEvents | None = None
+            with trio.move_on_at(cancel_at(world)):
+                delivery = await subscription.next_events()
+            if delivery is None:
+                world.reached("cancelled: feed")
+                continue
             now_s = trio.current_time()
             if now_s - last_s < change_feed.PACE_S - 1e-6:
                 raise Violation("feeds are paced", f"{now_s - last_s} s between two deliveries")
@@ -174,7 +208,7 @@ async def _stall_once(world: World, host: str, port: int) -> None:
             while True:
                 await websocket.send_message(msgspec.json.encode(listing).decode())
                 world.reached("stalling peer: asked for more")
-                await trio.sleep(0.2)
+                await trio.sleep(0.5)
     except* (
         trio_websocket.ConnectionClosed,
         trio_websocket.HandshakeError,

@@ -36,7 +36,7 @@ from tests.simulation.shells.workers import claim_by_hand, work
 __all__ = ["World"]
 
 BEHAVIOURS = {"quick": 5, "slow": 3, "fails": 2, "long": 1}
-FEED_JOBS_KEPT = 6
+FEED_JOBS_KEPT = 3
 """So few that slow readers miss some."""
 
 
@@ -127,6 +127,11 @@ class World:
         """One that was submitted, or will be, or nobody's."""
         return self.random.choice(self._job_ids[-30:]) if self._job_ids else "nobody"
 
+    def some_unfinished_id(self) -> str:
+        """A job that has not ended, if there is one."""
+        unfinished = self.ledger.unfinished
+        return self.random.choice(unfinished) if unfinished else self.some_job_id()
+
     def some_server(self) -> Server | None:
         """One that runs."""
         servers = [machine.server for machine in self.machines if machine.server is not None]
@@ -170,7 +175,11 @@ class World:
         """
         self.coverage.seeds += 1
         try:
-            with structlog.testing.capture_logs(), small_feeds(), self._in_memory():
+            with (
+                structlog.testing.capture_logs(),
+                small_feeds(self.plan.feed_pace_s),
+                self._in_memory(),
+            ):
                 run_seeded(self.plan.seed, self._main)
         except BaseExceptionGroup as group:
             raise first_leaf(group) from group
@@ -329,14 +338,14 @@ def what_is_left(server: Server) -> dict[str, int]:
 
 
 @contextmanager
-def small_feeds() -> Generator[None]:
-    """Feeds that keep few jobs, so that slow readers reach the bound."""
-    kept = change_feed.JOBS_KEPT_MAX
-    change_feed.JOBS_KEPT_MAX = FEED_JOBS_KEPT
+def small_feeds(pace_s: float) -> Generator[None]:
+    """Feeds that keep few jobs, so that readers reach the bound, the sooner the slower the pace."""
+    kept, pace_before_s = change_feed.JOBS_KEPT_MAX, change_feed.PACE_S
+    change_feed.JOBS_KEPT_MAX, change_feed.PACE_S = FEED_JOBS_KEPT, pace_s
     try:
         yield
     finally:
-        change_feed.JOBS_KEPT_MAX = kept
+        change_feed.JOBS_KEPT_MAX, change_feed.PACE_S = kept, pace_before_s
 
 
 def first_leaf(error: BaseException) -> BaseException:
