@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["Hold", "Ledger"]
 
 Attempt = tuple[str, int]
+_COMPLETED = ("completed", "gone")
 
 
 @dataclass
@@ -51,6 +52,8 @@ class Ledger:
         self._told_claims: dict[Attempt, str] = {}
         self.removals_asked: set[str] = set()
         """Jobs that somebody wanted to be cancelled or deleted."""
+        self.follow_ups: dict[str, Attempt] = {}
+        """By the id of a job that a completion brings along: the attempt that is completed."""
         self.completions_asked: set[Attempt] = set()
         self.cancelled_claims: set[str] = set()
         """Workers (one a claim) whose call to the broker was cancelled."""
@@ -83,6 +86,8 @@ class Ledger:
                 self._changed(job, jobs_before.get(job.id), version)
         for job_id in jobs_before.keys() - version.jobs.keys():
             self._vanished(jobs_before[job_id], version)
+        for job_id in self.follow_ups.keys() & (version.jobs.keys() - jobs_before.keys()):
+            self._check_follow_up(job_id, version)
         self._world.note(
             f"landed {version.commit_id}: "
             + " ".join(f"{job.id}:{job.status}:{job.attempts}" for job in version.jobs.values())
@@ -107,6 +112,12 @@ class Ledger:
                 raise Violation("one holder", f"{job.id} attempt {job.attempts} began twice")
             self.holds[job.id, job.attempts] = hold
         self._note_dead(job, before)
+
+    def _check_follow_up(self, job_id: str, version: StoredVersion) -> None:
+        """It comes with the end of its parent, or not at all."""
+        hold = self.holds.get(self.follow_ups[job_id])
+        if hold is None or hold.ended != version.index or hold.status_after not in _COMPLETED:
+            raise Violation("follow-ups", f"{job_id} came without the end of {hold}")
 
     def _note_dead(self, job: JobView, before: JobView | None) -> None:
         has_died = job.status == "dead" and (before is None or before.status != "dead")

@@ -63,6 +63,8 @@ class FaultyStore:
         self.body: bytes | None = None
         self.version: Version | None = None
         self.out_until = 0.0
+        self.has_put = trio.Event()
+        """Set when the next write sets out."""
         self._puts = 0
 
     async def put(
@@ -76,6 +78,8 @@ class FaultyStore:
         world = self._world
         body = b"".join(chunks)
         world.ledger.sent(body)
+        self.has_put.set()
+        self.has_put = trio.Event()
         fault = next((name for name in WRITE_FAULTS if world.strikes(name)), "")
         if trio.current_time() < self.out_until:
             fault = world.random.choice(["write refused before", "write never lands"])

@@ -9,7 +9,7 @@ import trio
 
 from osqueue.client import Claim, ClaimedJob, Client, Completion, JobError, NewJob
 from osqueue.core.errors import JobNotHeld, QueueError
-from osqueue.worker import Job, Worker
+from osqueue.worker import Dead, Job, Snooze, Worker
 from tests.simulation.checkers.views import Violation
 from tests.simulation.shells.asking import Cancelled, ask
 from tests.simulation.shells.producers import ANSWER_S, TYPES
@@ -102,6 +102,16 @@ async def run_job(world: World, name: str, payload: dict[str, Any], job: Job) ->
         case "fails":
             await trio.sleep(world.random.uniform(0.0, 0.3))
             raise ValueError("as its payload says")
+        case "snoozes":
+            # Every other attempt, so that it ends some time.
+            if job.attempt % 2:
+                raise Snooze(1_000)
+        case "dies":
+            raise Dead("as its payload says")
+        case "is followed":
+            job_id = world.new_job_id("follow")
+            world.ledger.follow_ups[job_id] = (job.job_id, job.attempt)
+            job.submit({"behaviour": "quick"}, type=TYPES[0], job_id=job_id)
         case behaviour:
             raise AssertionError(behaviour)
     world.ledger.completions_asked.add((job.job_id, job.attempt))
@@ -203,6 +213,7 @@ class _Hand:
         ]
         for job in jobs:
             world.ledger.completions_asked.add((job.job_id, job.attempt))
+        world.ledger.follow_ups[follow_ups[0].job_id or ""] = (jobs[0].job_id, jobs[0].attempt)
         answer = await ask(
             world,
             "client.complete_many",

@@ -35,7 +35,15 @@ from tests.simulation.shells.workers import claim_by_hand, work
 
 __all__ = ["World"]
 
-BEHAVIOURS = {"quick": 5, "slow": 3, "fails": 2, "long": 1}
+BEHAVIOURS = {
+    "quick": 5,
+    "slow": 3,
+    "fails": 2,
+    "long": 1,
+    "snoozes": 1,
+    "dies": 0.5,
+    "is followed": 1,
+}
 FEED_JOBS_KEPT = 3
 """So few that slow readers miss some."""
 
@@ -263,6 +271,7 @@ class World:
             self.note(f"{name}: {machine.address}")
             match name:
                 case "broker crashes":
+                    await self._wait_for_a_write()
                     machine.crash()
                 case "broker drained":
                     await machine.drain()
@@ -270,6 +279,13 @@ class World:
                     self.store.out_until = trio.current_time() + self.random.uniform(0.2, 6.0)
                 case _:
                     self._trouble_connection(name, machine.address)
+
+    async def _wait_for_a_write(self) -> None:
+        """Half of the crashes happen while something is being written."""
+        if self.random.random() < 0.5:
+            with trio.move_on_after(1.0):
+                await self.store.has_put.wait()
+                await trio.sleep(self.random.uniform(0.0, 0.06))
 
     def _trouble_connection(self, name: str, address: str) -> None:
         connections = self.network.open_connections(address)
