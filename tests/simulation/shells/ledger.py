@@ -43,11 +43,13 @@ class Ledger:
         self.versions: list[StoredVersion] = []
         self._by_commit: dict[str, StoredVersion] = {}
         self._sent: dict[str, bytes] = {}
+        """By commit id, in the order in which they set out for the first time."""
+        self._sent_numbers: dict[str, int] = {}
         self._order: dict[str, int] = {}
         self._gone: dict[str, int] = {}
         self._facts: set[tuple[str, str, int]] = set()
         self.last_changes: dict[str, int] = {}
-        """By job id: the index of the version that changed its status or attempts last."""
+        """By job id: when the write that changed its status or attempts last was first sent."""
         self.holds: dict[Attempt, Hold] = {}
         self._told_claims: dict[Attempt, str] = {}
         self.removals_asked: set[str] = set()
@@ -66,6 +68,7 @@ class Ledger:
         commit_id = view_document(body, index=0, landed_ms=0).commit_id
         if self._sent.setdefault(commit_id, body) != body:
             raise Violation("commit ids", f"{commit_id} was sent with two contents")
+        self._sent_numbers.setdefault(commit_id, len(self._sent))
 
     def landed(self, body: bytes, *, is_first: bool) -> None:
         """A write was applied."""
@@ -102,7 +105,7 @@ class Ledger:
             raise Violation("attempts", f"{job.id} has too many in {version.commit_id}")
         self._facts.add((job.id, job.status, job.attempts))
         if before is None or (before.status, before.attempts) != (job.status, job.attempts):
-            self.last_changes[job.id] = version.index
+            self.last_changes[job.id] = self._sent_numbers[version.commit_id]
         was_held = before is not None and before.is_held
         if was_held and before is not None and not _is_same_hold(before, job):
             self._hold_ended(before, job.status, version)
@@ -125,7 +128,8 @@ class Ledger:
             raise Violation("dead letters", f"{job.id} died without an error")
 
     def _vanished(self, job: JobView, version: StoredVersion) -> None:
-        self._gone[job.id] = self.last_changes[job.id] = version.index
+        self._gone[job.id] = version.index
+        self.last_changes[job.id] = self._sent_numbers[version.commit_id]
         for status in ("completed", "gone"):
             self._facts.add((job.id, status, job.attempts))
         if job.is_held:
@@ -185,6 +189,11 @@ class Ledger:
         if commit_id not in self._by_commit:
             raise Violation("committed only", f"{where} shows {commit_id}, which has not landed")
         return self._by_commit[commit_id]
+
+    @property
+    def sent_count(self) -> int:
+        """How many writes have set out, repeats aside."""
+        return len(self._sent)
 
     def status_now(self, job_id: str) -> str:
         """`gone` where it is no longer there, or never came."""

@@ -71,7 +71,8 @@ class _Mirror:
         self._world = world
         self._jobs: dict[str, str] = {}
         self._since = 0
-        """How many versions there were when the reader looked for the last time."""
+        """How many writes had set out when the reader looked for the last time. What it reads then
+        waits for the one under way, whose changes nobody may have recorded for it."""
         self._pace_s = world.random.choice(SLOW_S) if world.strikes("reader slow") else 0.0
 
     async def follow(self, client: Client) -> None:
@@ -126,7 +127,7 @@ class _Mirror:
 
     def _look(self) -> None:
         self._jobs.clear()
-        self._since = len(self._world.ledger.versions)
+        self._since = self._world.ledger.sent_count
 
     def check(self) -> None:
         """All is quiet: what was seen last is what is there."""
@@ -136,7 +137,7 @@ class _Mirror:
             if status != now and not (now == "gone" and status == "completed"):
                 raise Violation("feeds tell all", f"{job_id} was last seen {status}, is {now}")
         for job_id, changed in self._world.ledger.last_changes.items():
-            if changed >= self._since and job_id not in self._jobs:
+            if changed > self._since and job_id not in self._jobs:
                 raise Violation("feeds tell all", f"nothing was told of {job_id}")
 
 
