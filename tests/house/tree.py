@@ -16,11 +16,12 @@ def files(suffix: str, *folders: str) -> tuple[Path, ...]:
     found: list[Path] = []
     for top in folders:
         for folder, subfolders, names in os.walk(ROOT / top):
-            ours = {name for name in subfolders if name == ".ci" or not name.startswith(".")}
-            subfolders[:] = sorted(ours - NOT_OURS)
+            visible = {name for name in subfolders if name == ".ci" or not name.startswith(".")}
+            subfolders[:] = sorted(visible - NOT_OURS)
             wanted = [name for name in sorted(names) if name.endswith(suffix)]
-            # What measuring coverage leaves behind is nobody's to commit.
-            found += [Path(folder, name) for name in wanted if not name.startswith(".coverage")]
+            # Nobody's to commit: what measuring coverage leaves, and the .git file of a worktree.
+            ours = [name for name in wanted if name != ".git" and not name.startswith(".coverage")]
+            found += [Path(folder, name) for name in ours]
     assert found, f"no {suffix} file in {folders}: the test looks in the wrong place"
     return tuple(found)
 
