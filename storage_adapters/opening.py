@@ -54,7 +54,7 @@ def _open_memory(url: str, *, rest: str) -> ObjectStore:
 
 
 def _open_file(url: str, *, rest: str, force_network: bool) -> ObjectStore:
-    from storage_adapters.file import FileStore
+    from storage_adapters.file.store import FileStore
 
     directory = rest
     if rest.startswith("//"):

@@ -134,7 +134,7 @@ def test_every_import_keeps_to_the_table() -> None:
         ("osqueue.client.discovery", "def f():\n    import storage_adapters.opening", True),
         ("osqueue.worker.worker", "from osqueue import broker", False),
         ("storage_adapters.s3", "import httpx", False),
-        ("storage_adapters.file", "from osqueue.core import job", False),
+        ("storage_adapters.file.store", "from osqueue.core import job", False),
     ],
 )
 def test_the_check_itself_tells_allowed_from_forbidden(

@@ -27,7 +27,7 @@ from storage_adapters.contract import (
     check_key,
     refusal_of_condition,
 )
-from storage_adapters.file import FileStore
+from storage_adapters.file.store import FileStore
 from storage_adapters.memory import MemoryStore
 from tests.storage_adapters.contract import PROMISES, PROMISES_FOR_EQUAL_BODIES, Promise
 

@@ -9,7 +9,7 @@ import trio
 from trio.testing import MockClock
 
 from storage_adapters.contract import ABSENT, StoreMisconfigured
-from storage_adapters.file import FileStore
+from storage_adapters.file.store import FileStore
 from storage_adapters.memory import MemoryStore
 from storage_adapters.opening import open_store
 

@@ -40,7 +40,7 @@ def make_store(settings: Settings) -> ObjectStore:
 
         return MemoryStore(latency_ms=settings.memory_latency_ms)
     assert settings.storage_backend == "file", "the settings know no other store"
-    from storage_adapters.file import FileStore
+    from storage_adapters.file.store import FileStore
 
     return FileStore(settings.file_directory, force_network=settings.file_force_network)
 

@@ -58,9 +58,9 @@ def run_broker(settings: Settings) -> None:
 
 def durability_lost(group: BaseExceptionGroup[BaseException]) -> str | None:
     """What the file store said when the disk failed it, where that is among the errors."""
-    if "storage_adapters.file" not in sys.modules:
+    if "storage_adapters.file.store" not in sys.modules:
         return None
-    from storage_adapters.file import DurabilityLost
+    from storage_adapters.file.store import DurabilityLost
 
     lost = group.subgroup(DurabilityLost)
     return None if lost is None else str(first_leaf(lost))

@@ -17,7 +17,7 @@ from osqueue.cli.broker.composition import (
 )
 from osqueue.server.serving import ListenError
 from osqueue.settings import Settings
-from storage_adapters.file import FileStore
+from storage_adapters.file.store import FileStore
 from storage_adapters.memory import MemoryStore
 
 

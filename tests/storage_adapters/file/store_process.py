@@ -1,7 +1,7 @@
 """A process of its own that writes to a file store: for tests that race or kill real processes.
 
-    python -m tests.storage_adapters.file_store_process increment DIRECTORY TIMES
-    python -m tests.storage_adapters.file_store_process replace DIRECTORY
+    python -m tests.storage_adapters.file.store_process increment DIRECTORY TIMES
+    python -m tests.storage_adapters.file.store_process replace DIRECTORY
 
 `increment` adds one to the number in the object, TIMES times. `replace` creates or replaces the
 object without end, and prints the number of each body once its put has returned.
@@ -12,7 +12,7 @@ import sys
 import trio
 
 from storage_adapters.contract import ABSENT, Condition, Match
-from storage_adapters.file import FileStore
+from storage_adapters.file.store import FileStore
 from tests.storage_adapters.contract import increment, read_object
 
 __all__ = ["KEY", "body_chunks"]

@@ -1,6 +1,6 @@
 """Tells whether a directory lies on a file system that other machines may write to.
 
-Reads the text of the kernel's table of mounts, which it is given. Opens nothing. Called by `file`,
+Reads the text of the kernel's table of mounts, which it is given. Opens nothing. Called by `store`,
 whose locks hold on one machine only.
 """
 

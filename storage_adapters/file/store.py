@@ -49,7 +49,8 @@ from storage_adapters.contract import (
     check_key,
     refusal_of_condition,
 )
-from storage_adapters.file_reading import (
+from storage_adapters.file.mounts import network_type_of
+from storage_adapters.file.reading import (
     NO_PERMISSION,
     OWN_NAME,
     find_file,
@@ -57,7 +58,6 @@ from storage_adapters.file_reading import (
     read_file,
     version_of,
 )
-from storage_adapters.mounts import network_type_of
 
 __all__ = ["DiskCalls", "DurabilityLost", "FileStore"]
 

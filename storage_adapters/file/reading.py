@@ -1,7 +1,7 @@
 """The half of the file store that only looks: reading, listing, and telling versions.
 
 Takes no lock and changes nothing, so that a reader never holds up a writer, and works in a
-directory that it may not write to. All of it blocks: `file` calls it in threads. What makes a
+directory that it may not write to. All of it blocks: `store` calls it in threads. What makes a
 version unique is explained there.
 """
 
@@ -36,7 +36,7 @@ _READ_ATTEMPTS_MAX = 100
 
 
 def version_of(status: os.stat_result) -> Version:
-    """Name what lies in a file; the head of `file` says why no name returns."""
+    """Name what lies in a file; the head of `store` says why no name returns."""
     return Version(f"{status.st_mtime_ns}-{status.st_ctime_ns}-{status.st_size}")
 
 

@@ -1,6 +1,6 @@
 """Tests what only the file store promises: plain files, failing disks, cancelling, processes.
 
-What its versions show of edits by hand is in `test_file_reading`.
+What its versions show of edits by hand is in `test_reading`.
 """
 
 import errno
@@ -30,12 +30,12 @@ from storage_adapters.contract import (
     VersionConflict,
     WriteOutcomeUnknown,
 )
-from storage_adapters.file import DiskCalls, DurabilityLost, FileStore
+from storage_adapters.file.store import DiskCalls, DurabilityLost, FileStore
 from tests.storage_adapters.contract import read_object
-from tests.storage_adapters.file_store_process import KEY, body_chunks
+from tests.storage_adapters.file.store_process import KEY, body_chunks
 
 ROOT = Path(__file__).parents[2]
-PROGRAM = [sys.executable, "-m", "tests.storage_adapters.file_store_process"]
+PROGRAM = [sys.executable, "-m", "tests.storage_adapters.file.store_process"]
 PROCESSES_COUNT = 4
 INCREMENTS_COUNT = 100
 KILLS_COUNT = 8

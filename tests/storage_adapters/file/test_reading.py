@@ -17,7 +17,7 @@ from storage_adapters.contract import (
     StoreUnavailable,
     VersionConflict,
 )
-from storage_adapters.file import FileStore
+from storage_adapters.file.store import FileStore
 from tests.storage_adapters.contract import read_object
 
 KEY = "queue.json"

@@ -4,7 +4,7 @@ from pathlib import PurePath
 
 import pytest
 
-from storage_adapters.mounts import LOCAL_FUSE_TYPES, NETWORK_TYPES, network_type_of
+from storage_adapters.file.mounts import LOCAL_FUSE_TYPES, NETWORK_TYPES, network_type_of
 
 MOUNTS = r"""/dev/vda / ext4 rw,relatime 0 0
 proc /proc proc rw 0 0
