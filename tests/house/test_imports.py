@@ -26,7 +26,7 @@ RULES = {
     DIALECTS: "storage_adapters.contract storage_adapters.signing",
     "storage_adapters": "storage_adapters trio httpx zstandard cryptography",
     "osqueue.core": "osqueue.core random",
-    "osqueue.settings": "osqueue.core.limits",
+    "osqueue.settings": "osqueue.settings osqueue.core.limits",
     "osqueue.protocol": "osqueue.protocol osqueue.core",
     "osqueue.broker": f"osqueue.broker storage_adapters.contract {SHELL}",
     MAINS: "osqueue.cli",

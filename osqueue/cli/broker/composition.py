@@ -19,7 +19,7 @@ from osqueue.cli.broker.probing import probe_leader
 from osqueue.core.ids import make_broker_name
 from osqueue.core.leadership import BrokerIdentity
 from osqueue.server.serving import Server
-from osqueue.settings import Settings, advertised_address
+from osqueue.settings import Settings, SettingsError, advertised_address
 from storage_adapters.contract import ObjectStore
 
 __all__ = ["describe_place", "machine_name", "make_server", "make_store", "place_name"]
@@ -33,13 +33,18 @@ def make_store(settings: Settings) -> ObjectStore:
     """The store that the settings name; only its own adapter is loaded.
 
     Raises:
+        SettingsError: it comes in a later version.
         StoreMisconfigured: it cannot be used.
     """
     if settings.storage_backend == "memory":
         from storage_adapters.memory import MemoryStore
 
         return MemoryStore(latency_ms=settings.memory_latency_ms)
-    assert settings.storage_backend == "file", "the settings know no other store"
+    if settings.storage_backend != "file":
+        raise SettingsError(
+            f"STORAGE_BACKEND {settings.storage_backend} comes in a later version;"
+            " use file or memory"
+        )
     from storage_adapters.file.store import FileStore
 
     return FileStore(settings.file_directory, force_network=settings.file_force_network)
