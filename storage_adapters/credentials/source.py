@@ -1,4 +1,4 @@
-"""What a store asks for credentials, and the simplest answer.
+"""What a store asks for credentials, what is behind it, and the simplest answer.
 
 The HTTP store asks its source before each request; it never keeps what it got. What credentials
 are, and what they do to a request, stands in `signing`; the sources of each provider lie in
@@ -9,7 +9,7 @@ from typing import Protocol
 
 from storage_adapters.signing import Credentials
 
-__all__ = ["CredentialSource", "FixedSource"]
+__all__ = ["CredentialSource", "FixedSource", "Issuer"]
 
 
 class CredentialSource(Protocol):
@@ -42,6 +42,27 @@ class CredentialSource(Protocol):
         """Say that the store refused these as expired or unknown: the next caller gets new ones.
 
         Harmless where they have been renewed meanwhile, or cannot be.
+        """
+        ...
+
+
+class Issuer(Protocol):
+    """One place that credentials come from: variables, a file, a service near the machine."""
+
+    @property
+    def name(self) -> str:
+        """Names the place for a person, without a secret: "EC2 instance metadata"."""
+        ...
+
+    async def fetch(self) -> Credentials | None:
+        """Fetch new credentials. One attempt; not called concurrently.
+
+        Returns: None where this place is not set up here, so that another one is to be asked.
+
+        Raises:
+            AccessDenied, StoreMisconfigured, NotApplied: as `CredentialSource.current`.
+
+        Cancellation: nothing has been fetched; asking again is harmless.
         """
         ...
 
