@@ -1,5 +1,6 @@
 # Everything a developer does, from a clean clone. `make help` lists it.
 # `run` and `test` set themselves up: the first time takes a minute, later times nothing.
+# The page (webui/) needs Node 20.19 or newer with npm; without them everything else goes on.
 
 PYTHON ?= python3
 VENV := .venv
@@ -16,8 +17,21 @@ endif
 # Its name carries the version, so that another PYTHON rebuilds the environment.
 STAMP := $(VENV)/installed-$(PYTHON_VERSION)
 
+HAS_NODE := $(shell command -v npm >/dev/null 2>&1 && node -e 'const [a, b] = process.versions.node.split("."); process.exit(a > 20 || (a == 20 && b >= 19) ? 0 : 1)' 2>/dev/null && echo yes)
+PAGE_SOURCES := webui/index.html webui/vite.config.ts webui/tsconfig.json \
+	$(shell find webui/src webui/build -type f)
+PAGE := osqueue/server/static/index.html
+PAGE_STAMP := webui/node_modules/.installed
+ifeq ($(HAS_NODE),yes)
+WITH_PAGE := $(PAGE)
+WITH_NODE := $(PAGE_STAMP)
+else
+WITH_PAGE := no-node
+WITH_NODE := no-node
+endif
+
 .DEFAULT_GOAL := help
-.PHONY: help setup run test coverage sim lint format types bench check clean
+.PHONY: help setup run page dev test coverage sim lint format types bench check clean no-node
 
 help: ## list what there is to do
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/\1|\2/' | \
@@ -28,10 +42,20 @@ help: ## list what there is to do
 
 setup: $(STAMP) ## create the environment (done by every other target too)
 
-run: $(STAMP) ## start a broker on the file store at 127.0.0.1:8080 (BROKER_PORT=... and the like override)
+run: $(STAMP) $(WITH_PAGE) ## start a broker on the file store at 127.0.0.1:8080 (BROKER_PORT=... and the like override)
 	@exec $(BIN)/python -m osqueue.server $(ARGS)
 
-test: $(STAMP) ## run all tests
+page: $(WITH_PAGE) ## build the page that the broker serves (needs Node)
+	@test '$(HAS_NODE)' = yes
+
+dev: $(STAMP) $(WITH_NODE) ## broker and page, both reloading on change; the page is at http://127.0.0.1:5173
+	@test '$(HAS_NODE)' = yes
+	@cd webui && exec node_modules/.bin/vite $(ARGS)
+
+test: $(STAMP) $(WITH_PAGE) ## run all tests
+ifeq ($(HAS_NODE)$(ARGS),yes)
+	@cd webui && node_modules/.bin/vitest run --reporter=dot
+endif
 	@$(BIN)/python -m pytest $(ARGS)
 
 coverage: $(STAMP) ## check that the tests of core and protocol take every branch of them
@@ -55,7 +79,10 @@ format: $(STAMP) ## repair what `make lint` can repair by itself
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-types: $(STAMP) ## check the types, strictly
+types: $(STAMP) $(WITH_NODE) ## check the types, strictly
+ifeq ($(HAS_NODE),yes)
+	@cd webui && node_modules/.bin/tsc --noEmit
+endif
 	@$(BIN)/pyright
 
 bench: $(STAMP) ## run every benchmark (the files in benchmarks/ that can be run)
@@ -69,8 +96,22 @@ check: ## everything that must pass before a commit: lint, types, coverage, test
 	@$(MAKE) --no-print-directory test
 
 clean: ## remove the environment and all caches (never the data in osqueue-data)
+	rm -rf webui/node_modules osqueue/server/static
 	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .hypothesis .coverage htmlcov
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+no-node:
+	@echo 'The page is left out: it needs Node 20.19 or newer, with npm.' >&2
+
+$(PAGE): $(PAGE_STAMP) $(PAGE_SOURCES)
+	@echo 'Building the page ...'
+	@cd webui && node_modules/.bin/vite build --logLevel warn
+	@touch $@
+
+$(PAGE_STAMP): webui/package.json webui/package-lock.json webui/.npmrc
+	@echo 'Installing what the page is built with into webui/node_modules ...'
+	@cd webui && npm ci --no-progress --loglevel=error >/dev/null
+	@touch $@
 
 $(STAMP): pyproject.toml $(CONSTRAINTS)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \

@@ -9,18 +9,18 @@ from __future__ import annotations
 import random as random_module
 from typing import TYPE_CHECKING, cast
 
-from quart import Response
+from quart import Response, request
 from quart_trio import QuartTrio
 
-from osqueue.core.errors import InvalidRequest, QueueError
+from osqueue.core.errors import InvalidRequest
 from osqueue.server.dispatch import Dispatcher
 from osqueue.server.http.asgi import App, Receive, Scope, Send
 from osqueue.server.http.bodies import BodyLimits
 from osqueue.server.http.origins import OriginGuard
 from osqueue.server.http.rest import RestFrontEnd
-from osqueue.server.http.statuses import HttpRefusal, status_of
+from osqueue.server.http.statuses import HttpRefusal
 from osqueue.server.websocket import WebSocketFrontEnd, reject
-from osqueue.server.webui import render_page
+from osqueue.server.webui import PAGE_PATHS, WebFile, WebPage, load_page
 from osqueue.settings import Settings
 
 if TYPE_CHECKING:
@@ -30,13 +30,6 @@ __all__ = ["FrontDoor", "make_pages"]
 
 WEBSOCKET_PATH = "/v1/ws"
 PAGE_BODY_BYTES_MAX = 65_536
-PAGE_HEADERS = {
-    "Cache-Control": "no-store",
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline';"
-    " base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-}
 
 
 class FrontDoor:
@@ -45,7 +38,7 @@ class FrontDoor:
     def __init__(self, broker: Broker, settings: Settings, random: random_module.Random) -> None:
         self.dispatcher = Dispatcher(broker, settings, random)
         origins = OriginGuard(settings, broker.advertised_address)
-        pages = cast("App", make_pages(self.dispatcher))
+        pages = cast("App", make_pages(load_page(settings.peer_urls)))
         self.rest = RestFrontEnd(
             self.dispatcher, origins, pages, BodyLimits(settings.limits.frame_bytes_max)
         )
@@ -68,21 +61,33 @@ class FrontDoor:
             await reject(send, HttpRefusal(404, error))
 
 
-def make_pages(dispatcher: Dispatcher) -> QuartTrio:
-    """The pages for people."""
+def make_pages(page: WebPage) -> QuartTrio:
+    """The page for people; one index serves all its addresses."""
     pages = QuartTrio(__name__, static_folder=None)
     pages.config["MAX_CONTENT_LENGTH"] = PAGE_BODY_BYTES_MAX
 
-    async def index() -> Response:
-        status, error = 200, None
-        stats = None
-        try:
-            stats = await dispatcher.read_stats()
-        except QueueError as refusal:
-            status, error = status_of(refusal), refusal
-        page = render_page(dispatcher.broker, stats, error)
-        return Response(page, status, PAGE_HEADERS, content_type="text/html; charset=utf-8")
+    async def index(job_id: str = "") -> Response:
+        return answer(page.index)
 
-    pages.add_url_rule("/", view_func=index)
-    pages.add_url_rule("/state", endpoint="state", view_func=index)
+    async def asset(name: str) -> Response:
+        file = page.assets.get(name)
+        return Response("There is no such file.", 404) if file is None else answer(file)
+
+    for path in PAGE_PATHS:
+        pages.add_url_rule(path, endpoint=f"index of {path}", view_func=index)
+    pages.add_url_rule("/assets/<name>", view_func=asset)
     return pages
+
+
+def answer(file: WebFile) -> Response:
+    """A file to a browser: only once where it has it, compressed where it takes that."""
+    headers = dict(file.headers)
+    if file.etag:
+        headers["ETag"] = f'"{file.etag}"'
+        if request.if_none_match.contains_weak(file.etag):
+            return Response(b"", 304, headers)
+    body = file.body
+    if file.compressed is not None and request.accept_encodings["gzip"] > 0:
+        headers["Content-Encoding"] = "gzip"
+        body = file.compressed
+    return Response(body, 200, headers, content_type=file.media_type)

@@ -1,101 +1,135 @@
-"""The page at `/`, until the browser app is built: what the endpoints are, and live counts."""
+"""The page as it was built from `webui/`: its files, and the headers that they are served with.
+
+The browser gets one index for every address of the page, and assets whose names carry a hash of
+their content. Everything is read once, at the start; nothing else of the disk can be asked for.
+
+The content security policy lets the page load only from this broker and talk only to it and to
+its peers (PEER_URLS), which is where the page goes on when this broker ends.
+"""
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Sequence
 from html import escape
-from typing import TYPE_CHECKING
+from pathlib import Path
 
-from osqueue.core.errors import QueueError
-from osqueue.core.outcomes import QueueStats
-from osqueue.protocol.messages import METHODS
+import msgspec
 
-if TYPE_CHECKING:
-    from osqueue.broker.broker import Broker
+__all__ = ["PAGE_PATHS", "STATIC_FOLDER", "WebFile", "WebPage", "load_page"]
 
-__all__ = ["render_page"]
+STATIC_FOLDER = Path(__file__).with_name("static")
+"""Where `make page` puts what it builds; it lies in the wheel, not in the repository."""
+PAGE_PATHS = ("/", "/jobs", "/jobs/<job_id>", "/dead", "/producer", "/worker", "/state")
+"""The addresses of the page, in Quart's spelling."""
+MEDIA_TYPES = {
+    ".js": "text/javascript; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".svg": "image/svg+xml",
+}
+HTML = "text/html; charset=utf-8"
+PEERS_MARK = '<meta name="osqueue-peers" content="">'
+SECURITY_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+# Names with a hash never mean anything else; the index is asked for again each time.
+ASSET_CACHING = "public, max-age=31536000, immutable"
+INDEX_CACHING = "no-cache"
 
-REFRESH_S = 2
-STYLE = """
-:root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; }
-body { max-width: 52rem; margin: 2rem auto; padding: 0 1rem; }
-h1 { margin-bottom: 0; }
-.quiet { opacity: .7; }
-.counts { display: grid; grid-template-columns: repeat(auto-fit, minmax(8rem, 1fr)); gap: .75rem; }
-.counts div { border: 1px solid #8886; border-radius: .5rem; padding: .5rem .75rem; }
-.counts dd { font-size: 1.75rem; font-variant-numeric: tabular-nums; margin: 0; }
-dl { margin: 1.5rem 0; } dt { font-size: .85rem; opacity: .7; }
-.problem { border-left: 4px solid #c33; padding-left: .75rem; }
-table { border-collapse: collapse; width: 100%; }
-td, th { text-align: left; padding: .2rem .75rem .2rem 0; border-bottom: 1px solid #8883; }
-code { font-family: ui-monospace, monospace; }
-"""
-OTHER_PATHS = (
-    ("GET", "/v1/ws", "WebSocket: every method, many calls at once"),
-    ("POST", "/v1/batch", "many calls in one request"),
-    ("GET", "/state", "the whole document as committed (JSON)"),
-    ("GET", "/healthz", "alive"),
-    ("GET", "/readyz", "leads the queue"),
-)
-
-
-def render_page(broker: Broker, stats: QueueStats | None, error: QueueError | None) -> str:
-    """The page as HTML; `error` is shown where there are no counts."""
-    return f"""<!doctype html>
+NOT_BUILT = """<!doctype html>
 <html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="refresh" content="{REFRESH_S}">
-<title>osqueue</title>
-<style>{STYLE}</style>
-</head>
+<head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>osqueue</title></head>
 <body>
 <h1>osqueue</h1>
-<p class="quiet">Broker {escape(broker.advertised_address)}, term {broker.epoch}</p>
-{render_counts(stats) if stats is not None else ""}
-{render_problem(error) if error is not None else ""}
-<h2>Endpoints</h2>
-<table>
-<thead><tr><th>HTTP</th><th>Path</th><th>Method</th></tr></thead>
-<tbody>
-{render_endpoints()}
-</tbody>
-</table>
+<p>The broker runs, but its page was not built.</p>
+<p>Build it with <code>make page</code> in the repository (that needs Node 20 or newer, with npm),
+and start the broker again.</p>
+<p>Without it: <code>osqueue top</code> shows the queue live, <code>osqueue --help</code> lists
+what else there is, and docs/protocol.md says how programs talk to the broker.</p>
 </body>
 </html>
 """
 
 
-def render_counts(stats: QueueStats) -> str:
-    """The live counts."""
-    counts = (
-        ("waiting", stats.unclaimed),
-        ("scheduled", stats.scheduled),
-        ("in progress", stats.in_progress),
-        ("dead", stats.dead),
-        ("completed since the start", stats.completed_total),
+class WebFile(msgspec.Struct, frozen=True):
+    """One file as a browser gets it."""
+
+    body: bytes
+    media_type: str
+    headers: dict[str, str]
+    compressed: bytes | None = None
+    """The body, gzipped; None where it was not worth it."""
+    etag: str = ""
+    """Without quotes; empty: the name says all."""
+
+
+class WebPage(msgspec.Struct, frozen=True):
+    """All that browsers can ask for."""
+
+    index: WebFile
+    assets: dict[str, WebFile]
+    """By their names below /assets/."""
+
+
+def load_page(peer_urls: Sequence[str], folder: Path = STATIC_FOLDER) -> WebPage:
+    """Read the page that was built, or make the one that says how to build it.
+
+    Args:
+        peer_urls: the origins of the brokers that the page may go on with.
+        folder: where the build put it.
+    """
+    try:
+        index = (folder / "index.html").read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return WebPage(index_file(NOT_BUILT, ()), {})
+    assert PEERS_MARK in index, "the page and the broker agree on where the peers are told"
+    told = PEERS_MARK.replace('""', f'"{escape(" ".join(peer_urls))}"')
+    names = sorted(path.name for path in (folder / "assets").iterdir())
+    assets = {
+        name: asset_file(folder / "assets" / name) for name in names if not name.endswith(".gz")
+    }
+    return WebPage(index_file(index.replace(PEERS_MARK, told), peer_urls), assets)
+
+
+def index_file(text: str, peer_urls: Sequence[str]) -> WebFile:
+    """The index, under the policy that says what the page may do."""
+    body = text.encode()
+    headers = {
+        **SECURITY_HEADERS,
+        "Cache-Control": INDEX_CACHING,
+        "Content-Security-Policy": content_security_policy(peer_urls),
+    }
+    return WebFile(body, HTML, headers, etag=hashlib.sha256(body).hexdigest()[:32])
+
+
+def asset_file(path: Path) -> WebFile:
+    """An asset; the build has put its compressed form beside it."""
+    compressed = path.with_name(f"{path.name}.gz")
+    return WebFile(
+        path.read_bytes(),
+        MEDIA_TYPES[path.suffix],
+        {**SECURITY_HEADERS, "Cache-Control": ASSET_CACHING, "Vary": "Accept-Encoding"},
+        compressed.read_bytes() if compressed.exists() else None,
     )
-    cells = "".join(f"<div><dt>{name}</dt><dd>{count:,}</dd></div>" for name, count in counts)
-    paused = '<p class="problem">The queue is paused.</p>' if stats.paused else ""
-    return (
-        f'<dl class="counts">{cells}</dl>{paused}'
-        f'<p class="quiet">Commit <code>{escape(stats.commit_id)}</code></p>'
-    )
 
 
-def render_problem(error: QueueError) -> str:
-    """Why there are no counts."""
-    return f'<p class="problem">{escape(error.message)} ({escape(error.advice)})</p>'
-
-
-def render_endpoints() -> str:
-    """The table of endpoints, from the table of methods."""
-    rows = [
-        (method.http_method, method.http_path, method.name)
-        for method in METHODS.values()
-        if method.http_path
-    ]
-    return "\n".join(
-        f"<tr><td>{verb}</td><td><code>{escape(path)}</code></td><td>{escape(what)}</td></tr>"
-        for verb, path, what in (*OTHER_PATHS, *rows)
+def content_security_policy(peer_urls: Sequence[str]) -> str:
+    """No code, style or image but this broker's own; nobody to talk to but it and its peers."""
+    # "ws" and "wss" from "http" and "https". 'self' holds for the broker's own WebSocket.
+    peers = [f"{url} ws{url.removeprefix('http')}" for url in peer_urls]
+    return "; ".join(
+        [
+            "default-src 'none'",
+            "script-src 'self'",
+            "style-src 'self'",
+            "img-src 'self'",
+            " ".join(["connect-src 'self'", *peers]),
+            "base-uri 'none'",
+            "form-action 'none'",
+            "frame-ancestors 'none'",
+        ]
     )

@@ -42,11 +42,13 @@ def check_addresses(settings: Settings) -> None:
             "BROKER_ADVERTISED_ADDRESS must be HOST:PORT that others can connect to,"
             f" not {advertised!r}"
         )
-    for origin in settings.allowed_origins:
+    named = {"ALLOWED_ORIGINS": settings.allowed_origins, "PEER_URLS": settings.peer_urls}
+    for environment, origins in named.items():
+        wrong = [origin for origin in origins if not is_web_address(origin, with_path=False)]
         # No wildcard: it would let any page that the user visits command the queue.
-        if not is_web_address(origin, with_path=False):
+        if wrong:
             raise SettingsError(
-                f"ALLOWED_ORIGINS must be origins as https://example.org, not {origin!r}"
+                f"{environment} must be origins as https://example.org, not {wrong[0]!r}"
             )
     for name in settings.allowed_hosts:
         if any(character in name for character in "/*@ "):

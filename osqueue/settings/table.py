@@ -63,6 +63,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     allowed_hosts: Annotated[
         tuple[str, ...], Knob("Host names, beside its addresses, that it answers to.", "broker")
     ] = ()
+    peer_urls: Annotated[
+        tuple[str, ...], Knob("URLs of all its brokers; their pages may use each other.", "broker")
+    ] = ()
     storage_backend: Annotated[
         str,
         Knob("Where the queue is kept.", "storage", choices=("file", "memory", "s3", "gcs")),

@@ -4,27 +4,66 @@ from __future__ import annotations
 
 import trio
 
+from osqueue.server.app import make_pages
+from osqueue.server.webui import WebFile, WebPage
 from tests.server.harness import Served, WebSocketClient
 
 
-async def test_pages_are_html_and_safe(served: Served) -> None:
-    for path, headers in (("/", {}), ("/state", {"Accept": "text/html"})):
-        answer = await served.request("GET", path, headers=headers)
+SCRIPT = WebFile(b"alert()", "text/javascript", {"Vary": "Accept-Encoding"}, b"smaller")
+PAGE = WebPage(
+    WebFile(b"<title>osqueue</title>", "text/html", {"X-One": "two"}, etag="e1"),
+    {"index-1a2b.js": SCRIPT},
+)
+
+
+async def test_every_address_of_the_page_is_the_index(served: Served) -> None:
+    for path in ("/", "/jobs", "/jobs/0199-c3", "/dead", "/producer", "/worker", "/state"):
+        answer = await served.request("GET", path, headers={"Accept": "text/html"})
         assert (answer.status, answer.headers["content-type"]) == (200, "text/html; charset=utf-8")
         assert "default-src 'none'" in answer.headers["content-security-policy"]
-        assert b"<h1>osqueue</h1>" in answer.body
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert b"<title>osqueue</title>" in answer.body
+
+
+async def test_state_is_json_for_programs(served: Served) -> None:
+    answer = await served.request("GET", "/state")
+    assert answer.headers["content-type"] == "application/json"
+
+
+async def test_index_is_sent_once_while_it_stays_the_same() -> None:
+    client = make_pages(PAGE).test_client()
+    first = await client.get("/")
+    assert (first.status_code, first.headers["ETag"], first.headers["X-One"]) == (
+        200,
+        '"e1"',
+        "two",
+    )
+    again = await client.get("/jobs", headers={"If-None-Match": '"e1"'})
+    assert (again.status_code, await again.get_data()) == (304, b"")
+    other = await client.get("/", headers={"If-None-Match": '"e0"'})
+    assert other.status_code == 200
+
+
+async def test_asset_is_compressed_where_the_browser_takes_it() -> None:
+    client = make_pages(PAGE).test_client()
+    address = "/assets/index-1a2b.js"
+    small = await client.get(address, headers={"Accept-Encoding": "br, gzip"})
+    assert (await small.get_data(), small.headers["Content-Encoding"]) == (b"smaller", "gzip")
+    for accepted in ("br", "gzip;q=0"):
+        plain = await client.get(address, headers={"Accept-Encoding": accepted})
+        assert await plain.get_data() == SCRIPT.body
+        assert "Content-Encoding" not in plain.headers
+
+
+async def test_asset_that_was_not_built_is_404() -> None:
+    client = make_pages(PAGE).test_client()
+    for address in ("/assets/index-0000.js", "/assets/../app.py", "/assets/%2e%2e%2fapp.py"):
+        assert (await client.get(address)).status_code == 404
 
 
 async def test_unknown_page_is_404(served: Served) -> None:
     assert (await served.request("GET", "/nothing")).status == 404
     assert (await served.request("POST", "/", {})).status == 405
-
-
-async def test_page_of_a_stopping_broker_says_why(served: Served) -> None:
-    served.server.begin_drain("test")
-    answer = await served.request("GET", "/")
-    assert answer.status == 503
-    assert b"The broker is stopping: test (retry later)" in answer.body
 
 
 async def test_websocket_elsewhere_is_404(served: Served) -> None:

@@ -22,6 +22,8 @@ from tests.settings.refusals import refusal
         ("ALLOWED_ORIGINS", "null"),
         ("ALLOWED_ORIGINS", "https://*.example.org"),
         ("ALLOWED_ORIGINS", "https://example.org/page"),
+        ("PEER_URLS", "10.0.0.7:8080"),
+        ("PEER_URLS", "http://10.0.0.7:8080/"),
         ("ALLOWED_HOSTS", "*"),
         ("ALLOWED_HOSTS", "http://example.org"),
         ("BROKER_URL", ","),

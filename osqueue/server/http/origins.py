@@ -2,7 +2,8 @@
 
 A loopback address is no wall against a web page: any page that the user visits can send requests
 to it. Two checks stand in its way. `Origin`: requests that change something, and WebSockets, are
-accepted from the broker's own page and ALLOWED_ORIGINS only (other programs send no Origin).
+accepted from the broker's own page, those of its peers (PEER_URLS) and ALLOWED_ORIGINS only (other
+programs send no Origin).
 `Host`: only names that are this broker's own are answered, so that a page cannot rebind its own
 name to this address (DNS rebinding) and then read as if it were the broker's page.
 """
@@ -25,7 +26,8 @@ class OriginGuard:
     """Checks Host and Origin, and says which CORS headers an answer gets."""
 
     def __init__(self, settings: Settings, advertised_address: str) -> None:
-        self.allowed_origins = frozenset(origin.lower() for origin in settings.allowed_origins)
+        allowed = (*settings.allowed_origins, *settings.peer_urls)
+        self.allowed_origins = frozenset(plain_origin(origin) for origin in allowed)
         names = {settings.broker_host, host_name(advertised_address)}
         names.update(host_name(name) for name in settings.allowed_hosts)
         self.names = frozenset(name.lower() for name in names) | LOOPBACK_NAMES
@@ -49,7 +51,7 @@ class OriginGuard:
         """Check the web page that a request comes from, if it comes from one.
 
         Raises:
-            Forbidden: neither the broker's own page nor one of ALLOWED_ORIGINS.
+            Forbidden: neither the broker's own page nor one of PEER_URLS or ALLOWED_ORIGINS.
         """
         origin = head.headers.get("origin")
         if origin is None or self.is_allowed(origin, head):
@@ -57,9 +59,9 @@ class OriginGuard:
         raise Forbidden(f"Origin {origin[:100]!r} is not allowed; add it to ALLOWED_ORIGINS")
 
     def is_allowed(self, origin: str, head: Head) -> bool:
-        """Whether it is the broker's own page, or one of ALLOWED_ORIGINS."""
+        """Whether it is the broker's own page, or one of PEER_URLS or ALLOWED_ORIGINS."""
         origin = origin.lower()
-        if origin in self.allowed_origins:
+        if plain_origin(origin) in self.allowed_origins:
             return True
         # The scheme may differ behind a proxy that ends TLS; the host was checked before.
         return origin.partition("://")[2] == head.headers.get("host", "").lower() != ""
@@ -89,6 +91,18 @@ class OriginGuard:
             ),
             (b"access-control-max-age", b"600"),
         ]
+
+
+def plain_origin(origin: str) -> str:
+    """One spelling of an origin: lower case, no port that its scheme implies, one loopback name.
+
+    A page opened at localhost is the page of the broker that its peers know by 127.0.0.1.
+    """
+    scheme, _, host = origin.lower().partition("://")
+    host = host.removesuffix({"http": ":80", "https": ":443"}.get(scheme, ""))
+    if host_name(host) in ("localhost", "::1"):
+        host = "127.0.0.1" + host.removeprefix("[::1]").removeprefix("localhost")
+    return f"{scheme}://{host}"
 
 
 def host_name(host: str) -> str:

@@ -80,3 +80,24 @@ def test_preflight_names_methods_and_headers() -> None:
     headers = dict(GUARD.preflight_headers(page))
     assert b"DELETE" in headers[b"access-control-allow-methods"]
     assert b"osqueue-sequence" in headers[b"access-control-allow-headers"]
+
+
+@pytest.mark.parametrize(
+    ("origin", "is_allowed"),
+    [
+        ("http://10.0.0.8:8080", True),
+        ("http://10.0.0.8:8081", False),
+        ("https://10.0.0.8:8080", False),
+        ("https://b.example", True),
+        ("http://localhost:8081", True),
+        ("http://[::1]:8081", True),
+        ("http://localhost:8082", False),
+        ("http://localhost.evil.example:8081", False),
+        ("http://127.0.0.1:8081.evil.example", False),
+        ("null", False),
+    ],
+)
+def test_pages_of_peers_are_served(origin: str, is_allowed: bool) -> None:
+    peers = ("http://10.0.0.8:8080", "https://b.example:443", "http://127.0.0.1:8081")
+    guard = OriginGuard(Settings(peer_urls=peers), "10.0.0.7:8080")
+    assert guard.is_allowed(origin, head(origin=origin, host="10.0.0.7:8080")) is is_allowed

@@ -1,0 +1,74 @@
+/** The bar, what must be said, and the page that the address names. */
+
+import { useSignalEffect } from "@preact/signals";
+import type { FunctionComponent } from "preact";
+import { stats, togglePaused } from "../live/queue.ts";
+import { DashboardPage } from "../pages/dashboard/DashboardPage.tsx";
+import { DeadPage } from "../pages/dead/DeadPage.tsx";
+import { JobsPage } from "../pages/jobs/JobsPage.tsx";
+import { ProducerPage } from "../pages/producer/ProducerPage.tsx";
+import { StatePage } from "../pages/state/StatePage.tsx";
+import { WorkerPage } from "../pages/worker/WorkerPage.tsx";
+import { EmptyState } from "../parts/EmptyState.tsx";
+import { LiveRegion } from "../parts/LiveRegion.tsx";
+import { navigate, path } from "../router/router.ts";
+import { Bar } from "./Bar.tsx";
+import { KeySheet, isSheetOpen } from "./KeySheet.tsx";
+import { Notices } from "./Notices.tsx";
+import { PAGES, isOnPage } from "./pages.ts";
+import { useKeys } from "./useKeys.ts";
+
+const COMPONENTS: Record<string, FunctionComponent> = {
+  "/": DashboardPage,
+  "/jobs": JobsPage,
+  "/dead": DeadPage,
+  "/producer": ProducerPage,
+  "/worker": WorkerPage,
+  "/state": StatePage,
+};
+
+export function Frame() {
+  useKeys([
+    ...PAGES.map((page) => ({
+      keys: `g ${page.key}`,
+      what: `Go to ${page.name}`,
+      act: () => navigate(page.address),
+    })),
+    { keys: ".", what: "Pause or resume live updates", act: togglePaused },
+    { keys: "?", what: "Show all keys", act: () => (isSheetOpen.value = !isSheetOpen.peek()) },
+  ]);
+  const page = PAGES.find((one) => isOnPage(path.value, one));
+  useSignalEffect(() => {
+    const shown = PAGES.find((one) => isOnPage(path.value, one));
+    document.title = makeTitle(shown?.name ?? "osqueue", stats.value?.dead ?? 0);
+  });
+  const Component = page && COMPONENTS[page.address];
+  return (
+    <>
+      <a class="skip" href="#content">
+        Skip to the content
+      </a>
+      <Bar />
+      <main id="content" tabIndex={-1}>
+        <Notices />
+        {Component ? <Component /> : <NoSuchPage />}
+      </main>
+      <KeySheet />
+      <LiveRegion />
+    </>
+  );
+}
+
+/** What the tab is called: first what needs a look. */
+export function makeTitle(page: string, dead: number): string {
+  const name = page === "Dashboard" ? "osqueue" : `${page} · osqueue`;
+  return dead > 0 ? `${dead} dead · ${name}` : name;
+}
+
+function NoSuchPage() {
+  return (
+    <EmptyState title="There is no such page">
+      The bar above leads to all there are.
+    </EmptyState>
+  );
+}

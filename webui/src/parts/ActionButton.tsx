@@ -1,0 +1,48 @@
+/** A button that asks the broker for something: "committing…" until it is durable. */
+
+import type { ComponentChildren } from "preact";
+import { useState } from "preact/hooks";
+import { QueueError } from "../connection/errors.ts";
+import { type Done, isLive } from "../live/queue.ts";
+import { say } from "./LiveRegion.tsx";
+
+interface Given {
+  act: () => Promise<Done<unknown>>;
+  /** What stands on the button meanwhile. */
+  doing?: string;
+  class?: string;
+  title?: string;
+  children: ComponentChildren;
+}
+
+export function ActionButton({ act, doing = "Committing…", children, ...rest }: Given) {
+  const [isCommitting, setCommitting] = useState(false);
+  const [problem, setProblem] = useState("");
+
+  async function press(): Promise<void> {
+    setCommitting(true);
+    setProblem("");
+    try {
+      const { commitId } = await act();
+      say(`Durable with commit ${commitId}`);
+    } catch (error) {
+      if (!(error instanceof QueueError)) throw error;
+      setProblem(`${error.message} (${error.advice})`);
+    } finally {
+      setCommitting(false);
+    }
+  }
+
+  return (
+    <>
+      <button type="button" {...rest} disabled={isCommitting || !isLive.value} onClick={press}>
+        {isCommitting ? doing : children}
+      </button>
+      {problem !== "" && (
+        <span class="problem" role="alert">
+          {problem}
+        </span>
+      )}
+    </>
+  );
+}

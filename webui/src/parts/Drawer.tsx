@@ -1,0 +1,39 @@
+/** What opens on the right (the whole page on a phone) while the list behind it stays in place. */
+
+import type { ComponentChildren } from "preact";
+import { useEffect, useRef } from "preact/hooks";
+
+interface Given {
+  title: string;
+  onClose: () => void;
+  children: ComponentChildren;
+}
+
+export function Drawer({ title, onClose, children }: Given) {
+  const drawer = useRef<HTMLElement>(null);
+  const close = useRef(onClose);
+  close.current = onClose;
+  useEffect(() => {
+    const before = document.activeElement;
+    drawer.current?.focus();
+    const onKey = (event: KeyboardEvent): void => {
+      if (event.key === "Escape" && !event.defaultPrevented) close.current();
+    };
+    document.addEventListener("keydown", onKey);
+    return () => {
+      document.removeEventListener("keydown", onKey);
+      if (before instanceof HTMLElement) before.focus();
+    };
+  }, []);
+  return (
+    <aside ref={drawer} class="drawer" tabIndex={-1} aria-label={title}>
+      <header>
+        <h2>{title}</h2>
+        <button type="button" class="quiet" aria-label="Close" onClick={onClose}>
+          ✕
+        </button>
+      </header>
+      {children}
+    </aside>
+  );
+}

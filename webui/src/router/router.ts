@@ -1,0 +1,45 @@
+/** Which page is shown: the address is the state. Filters live in its query. */
+
+import { batch, signal } from "@preact/signals";
+
+export const path = signal(location.pathname);
+export const query = signal(new URLSearchParams(location.search));
+
+function read(): void {
+  batch(() => {
+    path.value = location.pathname;
+    query.value = new URLSearchParams(location.search);
+  });
+}
+
+addEventListener("popstate", read);
+
+/** Goes to a page, like a link does. */
+export function navigate(address: string): void {
+  if (address !== location.pathname + location.search) history.pushState(null, "", address);
+  read();
+  scrollTo(0, 0);
+}
+
+/**
+ * Changes fields of the query; an empty one is taken out.
+ *
+ * It replaces the entry of the history: typing into a filter is not a journey.
+ */
+export function setQuery(fields: Record<string, string | undefined>): void {
+  const next = new URLSearchParams(location.search);
+  for (const [name, value] of Object.entries(fields)) {
+    if (value === undefined || value === "") next.delete(name);
+    else next.set(name, value);
+  }
+  const text = next.toString();
+  history.replaceState(null, "", location.pathname + (text === "" ? "" : `?${text}`));
+  query.value = next;
+}
+
+/** An address with a query, for links. */
+export function addressWith(address: string, fields: Record<string, string | undefined>): string {
+  const kept = Object.entries(fields).filter(([, value]) => value !== undefined && value !== "");
+  if (kept.length === 0) return address;
+  return `${address}?${new URLSearchParams(kept as [string, string][])}`;
+}
