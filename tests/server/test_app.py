@@ -8,7 +8,6 @@ from osqueue.server.app import make_pages
 from osqueue.server.webui import WebFile, WebPage
 from tests.server.harness import Served, WebSocketClient
 
-
 SCRIPT = WebFile(b"alert()", "text/javascript", {"Vary": "Accept-Encoding"}, b"smaller")
 PAGE = WebPage(
     WebFile(b"<title>osqueue</title>", "text/html", {"X-One": "two"}, etag="e1"),
