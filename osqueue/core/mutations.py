@@ -44,7 +44,7 @@ __all__ = [
 ]
 
 
-class RepeatKey(msgspec.Struct, frozen=True):
+class RepeatKey(msgspec.Struct, frozen=True, gc=False):
     """What makes a repeat recognisable."""
 
     client_id: str
@@ -55,8 +55,11 @@ class RepeatKey(msgspec.Struct, frozen=True):
     """The lowest sequence that the client still waits for; 0 where the frame did not say."""
 
 
-class Mutation(msgspec.Struct, kw_only=True):
-    """The base of everything that may change the queue."""
+class Mutation(msgspec.Struct, kw_only=True, gc=False):
+    """The base of everything that may change the queue.
+
+    Nothing in it can refer back to it, so the garbage collector need not look at it.
+    """
 
     repeat: RepeatKey | None = None
     """Absent for callers that gave none: then only a job id still in the queue is recognised."""
@@ -69,7 +72,7 @@ class Query(msgspec.Struct, kw_only=True):
 Request = Mutation | Query
 
 
-class NewJob(msgspec.Struct, kw_only=True):
+class NewJob(msgspec.Struct, kw_only=True, gc=False):
     """A job to be submitted."""
 
     id: str
@@ -93,7 +96,7 @@ class SubmitJobs(Mutation):
     jobs: list[NewJob]
 
 
-class Lease(msgspec.Struct, frozen=True):
+class Lease(msgspec.Struct, frozen=True, gc=False):
     """What a worker says that it holds."""
 
     job_id: str
@@ -132,7 +135,7 @@ class HeartbeatJobs(Mutation):
     """Steady time of its arrival, from which the leases are extended."""
 
 
-class Completion(msgspec.Struct, kw_only=True):
+class Completion(msgspec.Struct, kw_only=True, gc=False):
     """One job done, and what follows from it."""
 
     lease: Lease

@@ -37,7 +37,7 @@ __all__ = [
 ]
 
 
-class JobsSubmitted(msgspec.Struct, frozen=True):
+class JobsSubmitted(msgspec.Struct, frozen=True, gc=False):
     """The jobs are in the queue."""
 
     job_ids: list[str]
@@ -46,7 +46,7 @@ class JobsSubmitted(msgspec.Struct, frozen=True):
     """Indexes of jobs that were not enqueued: their id or unique key is queued already."""
 
 
-class ClaimedJob(msgspec.Struct, frozen=True):
+class ClaimedJob(msgspec.Struct, frozen=True, gc=False):
     """One job handed to a worker."""
 
     job_id: str
@@ -72,13 +72,13 @@ class ClaimedJob(msgspec.Struct, frozen=True):
         )
 
 
-class JobsClaimed(msgspec.Struct, frozen=True):
+class JobsClaimed(msgspec.Struct, frozen=True, gc=False):
     """The jobs that the worker now holds; empty when there was nothing for it."""
 
     jobs: list[ClaimedJob]
 
 
-class JobsExtended(msgspec.Struct, frozen=True):
+class JobsExtended(msgspec.Struct, frozen=True, gc=False):
     """What a heartbeat (or a give-back) found, as job ids in the order of the request."""
 
     held: list[str]
@@ -87,7 +87,7 @@ class JobsExtended(msgspec.Struct, frozen=True):
     """Held ones that should stop."""
 
 
-class JobsCompleted(msgspec.Struct, frozen=True):
+class JobsCompleted(msgspec.Struct, frozen=True, gc=False):
     """Which completions counted, as job ids in the order of the request."""
 
     completed: list[str]

@@ -69,7 +69,7 @@ PROTOCOL_VERSION = 1
 """What `hello` names; a broker refuses every other."""
 
 
-class WireRequest(msgspec.Struct, rename="camel", omit_defaults=True):
+class WireRequest(msgspec.Struct, rename="camel", omit_defaults=True, gc=False):
     """One request of a frame, or a frame by itself."""
 
     method: str
@@ -83,7 +83,7 @@ class WireRequest(msgspec.Struct, rename="camel", omit_defaults=True):
     """The lowest sequence that the client still waits for."""
 
 
-class WireReply(msgspec.Struct, rename="camel"):
+class WireReply(msgspec.Struct, rename="camel", gc=False):
     """One answer that is ok."""
 
     id: Raw
@@ -107,7 +107,7 @@ class WireError(msgspec.Struct, rename="camel", omit_defaults=True):
     """Where the leader is, if that is known."""
 
 
-class WireErrorReply(msgspec.Struct, rename="camel"):
+class WireErrorReply(msgspec.Struct, rename="camel", gc=False):
     """One answer that is not ok."""
 
     id: Raw

@@ -49,8 +49,11 @@ EventName = str
 """`stats`, `jobs`, `commit` or `leader`."""
 
 
-class Params(msgspec.Struct, rename="camel", omit_defaults=True):
-    """The base of all params; by itself: none. Fields that are not known are ignored."""
+class Params(msgspec.Struct, rename="camel", omit_defaults=True, gc=False):
+    """The base of all params; by itself: none. Fields that are not known are ignored.
+
+    Like all messages they refer to nothing that could refer back: no work for the collector.
+    """
 
 
 class QueueParams(Params, kw_only=True):

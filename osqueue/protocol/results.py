@@ -43,7 +43,7 @@ __all__ = [
 ]
 
 
-class Result(msgspec.Struct, rename="camel", omit_defaults=True):
+class Result(msgspec.Struct, rename="camel", omit_defaults=True, gc=False):
     """The base of all results."""
 
 

@@ -70,7 +70,7 @@ class Caller(msgspec.Struct):
     """What it has subscribed to."""
 
 
-class Call(msgspec.Struct):
+class Call(msgspec.Struct, gc=False):
     """One request on its way, and then its reply."""
 
     id: Raw
