@@ -62,13 +62,13 @@ class ClaimedJob(msgspec.Struct, frozen=True, gc=False):
     def of(cls, job: Job) -> ClaimedJob:
         """What the worker that holds a job needs to know of it."""
         return cls(
-            job_id=job.id,
-            type=job.type,
-            payload=job.payload,
-            attempt=job.attempts,
-            max_attempts=job.max_attempts,
-            created_at=job.created_at,
-            lease_ms=job.lease_ms,
+            job.id,
+            job.type,
+            job.payload,
+            job.attempts,
+            job.max_attempts,
+            job.created_at,
+            job.lease_ms,
         )
 
 
@@ -76,6 +76,8 @@ class JobsClaimed(msgspec.Struct, frozen=True, gc=False):
     """The jobs that the worker now holds; empty when there was nothing for it."""
 
     jobs: list[ClaimedJob]
+    is_repeat: bool = False
+    """They were held already, under an earlier attempt of the same claim."""
 
 
 class JobsExtended(msgspec.Struct, frozen=True, gc=False):

@@ -112,7 +112,7 @@ class QueueState:
         """About what the document takes: exact when it is encoded, then an estimate of growth."""
         return self.table.blocks.encoded_bytes + self.clients.encoded_bytes + self.added_bytes
 
-    def apply(self, mutation: Mutation, *, now_ms: int, steady_ms: int) -> Outcome:
+    def apply(self, mutation: Mutation, now_ms: int, steady_ms: int) -> Outcome:
         """Apply one mutation, or answer its repeat. A refusal is returned, and changed nothing."""
         applier = _APPLIERS[type(mutation)]
         repeat = mutation.repeat
@@ -124,7 +124,7 @@ class QueueState:
         is_recorded = True
         full = self.clients.refuse_entry(repeat.client_id, self.rules.limits.client_entries_max)
         if full is not None:
-            if not isinstance(mutation, CompleteJobs | FailJob):
+            if not isinstance(mutation, (CompleteJobs, FailJob)):
                 return full
             is_recorded = False
         outcome = applier(self, mutation, now_ms, steady_ms)
@@ -134,7 +134,7 @@ class QueueState:
         elif is_recorded and not isinstance(outcome, QueueError):
             answer = store_answer(mutation, outcome)
             self.clients.record(repeat, self.totals.leadership_ms, answer)
-            self.has_changed = True
+            self.table.has_changed = True
         return outcome
 
     def answer_repeat(self, mutation: Mutation) -> Outcome | None:
@@ -143,8 +143,8 @@ class QueueState:
         if repeat is None:
             return None
         entry = self.clients.find(repeat, self.totals.leadership_ms)
-        if entry is None:
-            return self.clients.refuse(repeat)
+        if entry is None or isinstance(entry, QueueError):
+            return entry
         if isinstance(mutation, ClaimJobs):
             return self._still_held(mutation.worker_id, mutation.repeat_id)
         answer = read_answer(mutation, entry.answers.get(repeat.sequence))
@@ -213,7 +213,7 @@ class QueueState:
             if job_id is None:
                 break
             job = self.table.by_id[job_id]
-            payload_bytes += len(bytes(job.payload))
+            payload_bytes += len(job.payload)
             if claimed and claim.byte_budget and payload_bytes > claim.byte_budget:
                 break
             self._hand_out(job, claim, repeat_id, now_ms)
@@ -258,11 +258,11 @@ class QueueState:
         )
         self.totals.next_order += 1
         self.table.add(job)
-        self.added_bytes += len(bytes(job.payload)) + JOB_OVERHEAD_BYTES
+        self.added_bytes += len(job.payload) + JOB_OVERHEAD_BYTES
 
     def _still_held(self, worker_id: str, repeat_id: str) -> JobsClaimed:
         held = self.table.claimed_under(worker_id, repeat_id)
-        return JobsClaimed([ClaimedJob.of(job) for job in held])
+        return JobsClaimed([ClaimedJob.of(job) for job in held], is_repeat=bool(held))
 
     def _next_job_id(self, claim: ClaimJobs) -> str | None:
         if self.totals.paused:

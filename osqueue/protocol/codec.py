@@ -145,7 +145,7 @@ def decode_params(raw: Raw, kind: type[_P], encoding: Encoding) -> _P:
     if decoder is None:
         module = msgspec.json if is_json else msgspec.msgpack
         decoder = decoders[kind] = module.Decoder(kind)
-    size = memoryview(raw).nbytes
+    size = len(raw)
     if not size or (size <= _NULL_BYTES_MAX and raw == _NULL[encoding]):
         raw = _EMPTY[encoding]
     try:

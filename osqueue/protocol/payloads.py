@@ -50,12 +50,12 @@ def admit_payload(
         InvalidRequest: not a JSON value (bytes, extension types, dates, NaN, infinities, keys that
             are not strings, invalid UTF-8), integers beyond 64 bits, too deep, or too large.
     """
-    view = memoryview(raw)
-    if not view.nbytes:
+    size = len(raw)
+    if not size:
         return NULL_PAYLOAD
     bytes_max = limits.payload_bytes_max
-    if view.nbytes > bytes_max * _RAW_BYTES_RATIO:
-        raise _too_large(field, view.nbytes, limits)
+    if size > bytes_max * _RAW_BYTES_RATIO:
+        raise _too_large(field, size, limits)
     try:
         if encoding is Encoding.JSON:
             value = _json_decoder.decode(raw)

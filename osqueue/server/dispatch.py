@@ -54,6 +54,10 @@ __all__ = ["Call", "Caller", "Dispatcher", "Reply", "Ticket", "refuse"]
 Reply = WireReply | WireErrorReply
 ANSWERED_HERE = frozenset({"hello", "getThrottleStats", "subscribe"})
 """Methods that the core knows nothing of."""
+MAY_WAIT = (ClaimJobs, ReadJob)
+READS = (JobRead, JobsListed)
+"""Outcomes that put as much into a reply as was asked for. (Tuples: a union would be made anew for
+each call.)"""
 SCOPES = ["read", "work", "submit", "admin"]
 """What a caller may do; everything, as long as there are no tokens."""
 
@@ -127,7 +131,7 @@ class Dispatcher:
         for wire in frame.requests:
             call = self._read_one(wire, caller, context)
             request = call.request
-            if isinstance(request, ClaimJobs | ReadJob) and request.wait_until_ms:
+            if isinstance(request, MAY_WAIT) and request.wait_until_ms:
                 waiting.append(Ticket([call], frame.encoding, is_waiting=True))
             else:
                 prompt.calls.append(call)
@@ -140,7 +144,7 @@ class Dispatcher:
     def _read_one(
         self, wire: WireRequest | MalformedRequest, caller: Caller, context: RequestContext
     ) -> Call:
-        call_id = wire.id if memoryview(wire.id).nbytes else null_id(context.encoding)
+        call_id = wire.id if len(wire.id) else null_id(context.encoding)
         if isinstance(wire, MalformedRequest):
             return Call(call_id, "", None, refuse(call_id, wire.error))
         try:
@@ -202,7 +206,7 @@ class Dispatcher:
             reply = call.reply
             if reply is None:
                 outcome = next(outcomes)
-                if isinstance(outcome, JobRead | JobsListed):
+                if isinstance(outcome, READS):
                     reply_bytes += read_bytes(outcome)
                 reply = self._render(call, outcome, renderer, reply_bytes)
             replies.append(reply)
@@ -267,7 +271,7 @@ class Dispatcher:
     def _render(self, call: Call, outcome: Outcome, renderer: Renderer, reply_bytes: int) -> Reply:
         if isinstance(outcome, QueueError):
             return refuse(call.id, outcome)
-        if reply_bytes > self.limits.frame_bytes_max and isinstance(outcome, JobRead | JobsListed):
+        if reply_bytes > self.limits.frame_bytes_max and isinstance(outcome, READS):
             return refuse(
                 call.id,
                 InvalidRequest(
@@ -298,4 +302,4 @@ def wire_limits(limits: Limits) -> dict[str, int]:
 def read_bytes(outcome: JobRead | JobsListed) -> int:
     """About how much a read puts into a reply; claims were bounded before they were made."""
     jobs = outcome.jobs if isinstance(outcome, JobsListed) else [outcome.job]
-    return sum(memoryview(job.payload).nbytes for job in jobs)
+    return sum(len(job.payload) for job in jobs)

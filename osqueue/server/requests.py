@@ -46,7 +46,6 @@ from osqueue.core.mutations import (
 from osqueue.protocol.codec import Encoding, decode_params
 from osqueue.protocol.messages import METHODS, WireRequest
 from osqueue.protocol.params import (
-    ABSENT,
     ClaimJobParams,
     ClaimJobsParams,
     CompleteJobParams,
@@ -93,6 +92,8 @@ NAME_CHARS_SHOWN = 80
 """How much of a wrong name an error repeats."""
 RANDOM_BITS = 74
 """Of the ids made here."""
+GREEDY = (ClaimJobs, ListJobs)
+"""Requests that return as many jobs as fit into their reply."""
 CURSOR = re.compile(r"[0-9]{1,15}\Z")
 """The order number of the last job listed; to clients it is opaque."""
 
@@ -141,12 +142,12 @@ class RequestBuilder:
         context.is_sequenced = wire.sequence is not None
         request = build(self, params, context)
         if context.is_sequenced and METHODS[wire.method].is_mutation:
+            assert isinstance(request, Mutation), f"{wire.method} is no mutation"
             self._mark_repeat(request, wire, context)
         return request
 
-    def _mark_repeat(self, request: Request, wire: WireRequest, context: RequestContext) -> None:
+    def _mark_repeat(self, request: Mutation, wire: WireRequest, context: RequestContext) -> None:
         """Give a mutation its sequence, by which a repeat is recognised."""
-        assert isinstance(request, Mutation), f"{wire.method} is no mutation"
         assert wire.sequence is not None, "the caller has checked"
         if not context.client_id:
             raise InvalidRequest(
@@ -333,7 +334,7 @@ class RequestBuilder:
         context: RequestContext,
         prefix: str = "",
     ) -> Raw | None:
-        if params.result == ABSENT:
+        if not len(params.result):
             return None
         return admit_payload(params.result, context.encoding, self.limits, field=f"{prefix}result")
 
@@ -425,7 +426,7 @@ def cut_budgets(requests: Sequence[Request], limits: Limits) -> None:
     """
     greedy: list[ClaimJobs | ListJobs] = []
     for request in requests:
-        if isinstance(request, ClaimJobs | ListJobs):
+        if isinstance(request, GREEDY):
             greedy.append(request)
         elif isinstance(request, CompleteJobs) and request.claim is not None:
             greedy.append(request.claim)

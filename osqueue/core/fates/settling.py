@@ -72,7 +72,10 @@ def complete_jobs(state: QueueState, mutation: CompleteJobs, now_ms: int, _: int
 
 def _refuse_follow_ups(state: QueueState, mutation: CompleteJobs) -> QueueFull | None:
     """Why the jobs that completions submit do not fit, those that end taken off."""
-    if not any(done.submit for done in mutation.completions):
+    for done in mutation.completions:
+        if done.submit:
+            break
+    else:
         return None
     new_jobs: list[NewJob] = []
     ended: dict[str, Job] = {}

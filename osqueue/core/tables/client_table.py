@@ -35,11 +35,16 @@ class ClientEntry(msgspec.Struct, omit_defaults=True, rename="camel", forbid_unk
 
     def has(self, sequence: int) -> bool:
         """Whether the sequence was applied."""
+        if not self.applied or sequence > self.applied[-1][1]:
+            return False  # Newer than all: nearly every one.
         index = bisect_right(self.applied, sequence, key=_first) - 1
         return index >= 0 and sequence <= self.applied[index][1]
 
     def record(self, sequence: int) -> None:
         """The sequence was applied."""
+        if self.applied and self.applied[-1][1] == sequence - 1:
+            self.applied[-1][1] = sequence  # The next one: nearly every one.
+            return
         index = bisect_right(self.applied, sequence, key=_first)
         joins_left = index > 0 and self.applied[index - 1][1] == sequence - 1
         joins_right = index < len(self.applied) and self.applied[index][0] == sequence + 1
@@ -128,17 +133,18 @@ class ClientTable:
             retry_after_ms=60_000,
         )
 
-    def find(self, repeat: RepeatKey, leadership_ms: int) -> ClientEntry | None:
-        """The entry where the sequence was applied already, otherwise None. Moves the floor up.
+    def find(self, repeat: RepeatKey, leadership_ms: int) -> ClientEntry | QueueError | None:
+        """The entry where the sequence was applied already; None where it may be applied; otherwise
+        why it must not be. Moves the floor up.
 
         A floor that rose costs no write of its own: it rides along with the next one.
         """
         entry = self._entries.get(repeat.client_id)
         if entry is None:
-            return None
+            return self.refuse(repeat)
         if entry.raise_floor(repeat.floor) or entry.last_used != leadership_ms:
             self._touch(repeat.client_id, entry, leadership_ms)
-        return entry if entry.has(repeat.sequence) else None
+        return entry if entry.has(repeat.sequence) else self.refuse(repeat)
 
     def has_answered(self, repeat: RepeatKey) -> bool:
         """Whether the sequence was applied, or can never be. Changes nothing."""

@@ -63,7 +63,7 @@ class JobBlocks:
 
     def touch(self, job: Job) -> None:
         """The job has changed: its block must be encoded again."""
-        self._block_of(job).encoded = None
+        self._blocks[bisect_right(self._firsts, job.order) - 1].encoded = None
 
     def remove(self, job: Job) -> None:
         """Take a job out."""

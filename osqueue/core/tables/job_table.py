@@ -64,12 +64,14 @@ class JobTable:
         self.blocks.add(job)
         self.counts[job.status] += 1
         self._place(job)
-        self._note(job, job.status)
+        if self.changes is not None:
+            self._note(self.changes, job, job.status)
 
     def remove(self, job: Job, ending: Literal["completed", "gone"] = "gone") -> None:
         """Take a job out for good."""
         self.has_changed = True
-        self._note(job, ending)
+        if self.changes is not None:
+            self._note(self.changes, job, ending)
         self._unindex(job)
         self.blocks.remove(job)
         self.counts[job.status] -= 1
@@ -81,8 +83,9 @@ class JobTable:
         self.has_changed = True
         self._unindex(job)
         self.counts[job.status] -= 1
-        # Before the change takes the worker off it: who watches wants to know whose doing it was.
-        self._note(job, status)
+        if self.changes is not None:
+            # Before the change takes the worker off it: whoever watches wants to know whose it was.
+            self._note(self.changes, job, status)
         change_status(job, status)
         self.counts[status] += 1
         if status not in KEY_HOLDERS:
@@ -125,7 +128,7 @@ class JobTable:
         """
         for job, attempt in self._unsettled_claims:
             # It may have been given back since, or even claimed anew.
-            if job.is_held and job.attempts == attempt and self.by_id.get(job.id) is job:
+            if job.attempts == attempt and job.is_held and self.by_id.get(job.id) is job:
                 self.leases.set(job.id, steady_ms + job.lease_ms)
         self._unsettled_claims.clear()
 
@@ -140,9 +143,10 @@ class JobTable:
         changes, self.changes = self.changes, {}
         return list(changes.values())
 
-    def _note(self, job: Job, status: JobStatus | Literal["gone"]) -> None:
-        if self.changes is not None:
-            self.changes[job.id] = JobChange(job.id, status, job.type, job.worker_id, job.attempts)
+    def _note(
+        self, changes: dict[str, JobChange], job: Job, status: JobStatus | Literal["gone"]
+    ) -> None:
+        changes[job.id] = JobChange(job.id, status, job.type, job.worker_id, job.attempts)
 
     def check_invariants(self) -> None:
         """Assert that the indexes agree with the jobs; O(jobs)."""

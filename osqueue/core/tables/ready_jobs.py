@@ -55,6 +55,9 @@ class _Line:
         return _Line(entry for entry in entries if live.get(entry[2]) is entry)
 
 
+_NO_LINE = _Line()
+
+
 class ReadyJobs:
     """Two lines for each job, one over all types and one of its type.
 
@@ -107,8 +110,9 @@ class ReadyJobs:
 
     def next_id(self, types: Collection[str], paused_types: Collection[str]) -> str | None:
         """The claimable job that is next for a worker of these types (empty: all), or None."""
-        if not types and not paused_types:
-            head = self._all.head(self._live)
+        if len(types) < 2 and not paused_types:
+            line = self._by_type.get(next(iter(types)), _NO_LINE) if types else self._all
+            head = line.head(self._live)
             return None if head is None else head[2]
         lines = [
             self._by_type[kind]

@@ -61,7 +61,7 @@ def refuse_submit(
 
 def estimate_bytes(jobs: Iterable[NewJob | Job]) -> int:
     """About what jobs take in the document, while they wait."""
-    return sum(len(bytes(job.payload)) + JOB_OVERHEAD_BYTES for job in jobs)
+    return sum(len(job.payload) + JOB_OVERHEAD_BYTES for job in jobs)
 
 
 def cut_text(text: str, bytes_max: int) -> str:

@@ -18,7 +18,7 @@ from osqueue.core.mutations import (
     Request,
     SnoozeJob,
 )
-from osqueue.core.outcomes import ClaimedJob, Outcome
+from osqueue.core.outcomes import ClaimedJob, JobsClaimed, Outcome
 from osqueue.core.writes.tickets import Ticket
 from osqueue.core.writes.waiting_claims import WaitingClaims
 
@@ -156,13 +156,11 @@ class Batch:
         ticket: Ticket,
         key: ClaimKey | None,
         worker_id: str,
-        jobs: list[ClaimedJob],
-        *,
-        is_repeat: bool,
+        claimed: JobsClaimed,
     ) -> None:
         """Note that a ticket gets jobs: those of an earlier claim, or newly claimed ones."""
-        key = key or (worker_id, "", jobs[0].job_id)
-        self._handed_out.append((ticket, key, worker_id, [] if is_repeat else jobs))
+        key = key or (worker_id, "", claimed.jobs[0].job_id)
+        self._handed_out.append((ticket, key, worker_id, [] if claimed.is_repeat else claimed.jobs))
 
     def settle(self) -> list[Ticket]:
         """Make the outcomes final. Returns the tickets that have all of theirs."""

@@ -15,7 +15,6 @@ from osqueue.core.queries import evaluate_query
 from osqueue.core.queue_state import QueueState
 from osqueue.core.writes.batches import (
     Batch,
-    ClaimKey,
     Gathering,
     MutationEntry,
     claim_key,
@@ -61,7 +60,7 @@ class Forming:
         if is_trusted:
             pulses.append(ExpireJobs())
         for pulse in (*pulses, StartDueJobs()):
-            self._state.apply(pulse, now_ms=self._now_ms, steady_ms=self._steady_ms)
+            self._state.apply(pulse, self._now_ms, self._steady_ms)
         for entry in gathering.take_rest():
             self._apply(entry)
         for ticket, index, mutation in gathering.take_late():
@@ -95,7 +94,7 @@ class Forming:
         claim = claim_of(mutation)
         if claim is None:
             batch.mutations_count += 1
-            outcome = state.apply(mutation, now_ms=self._now_ms, steady_ms=self._steady_ms)
+            outcome = state.apply(mutation, self._now_ms, self._steady_ms)
             batch.put(ticket, index, outcome)
             return
         is_completing = claim is not mutation
@@ -110,13 +109,11 @@ class Forming:
             self._gathering.waiting_claims.add(ticket, index, claim)
             return
         batch.mutations_count += 1
-        key = claim_key(mutation)
-        is_repeat = key is not None and state.table.holds_claim(*key)
         if self._gathering.give_backs:
             self._withdraw_give_back(ticket, mutation)
-        outcome = state.apply(mutation, now_ms=self._now_ms, steady_ms=self._steady_ms)
+        outcome = state.apply(mutation, self._now_ms, self._steady_ms)
         batch.put(ticket, index, outcome)
-        self._note_handed_out(ticket, key, claim.worker_id, outcome, is_repeat=is_repeat)
+        self._note_handed_out(ticket, mutation, claim.worker_id, outcome)
 
     def _must_wait(self, claim: ClaimJobs) -> bool:
         state = self._state
@@ -131,22 +128,15 @@ class Forming:
             return broker_draining()
         claim = claim_of(mutation)
         if claim is not None:
-            key = claim_key(mutation)
-            self._note_handed_out(ticket, key, claim.worker_id, answer, is_repeat=True)
+            self._note_handed_out(ticket, mutation, claim.worker_id, answer)
         return answer
 
     def _note_handed_out(
-        self,
-        ticket: Ticket,
-        key: ClaimKey | None,
-        worker_id: str,
-        outcome: Outcome,
-        *,
-        is_repeat: bool,
+        self, ticket: Ticket, mutation: Mutation, worker_id: str, outcome: Outcome
     ) -> None:
         claimed = outcome.claimed if isinstance(outcome, JobsCompleted) else outcome
         if isinstance(claimed, JobsClaimed) and claimed.jobs:
-            self._batch.hand_out(ticket, key, worker_id, claimed.jobs, is_repeat=is_repeat)
+            self._batch.hand_out(ticket, claim_key(mutation), worker_id, claimed)
 
     def _withdraw_give_back(self, ticket: Ticket, mutation: Mutation) -> None:
         give_backs = self._gathering.give_backs

@@ -83,7 +83,7 @@ def test_deadlines_moved_very_often_stay_small() -> None:
     deadlines = Deadlines()
     for deadline_ms in range(100_000, 0, -1):
         deadlines.set("a", deadline_ms)
-    assert len(deadlines._heap) < 2_000  # pyright: ignore[reportPrivateUsage]
+    assert deadlines.entries_count < 2_000
     assert deadlines.due(1) == ["a"]
 
 

@@ -138,7 +138,7 @@ class TestBatch:
 
     def test_claim_is_given_back_when_its_caller_is_gone(self) -> None:
         batch, ticket = Batch(), Ticket([CLAIM])
-        batch.hand_out(ticket, KEY, "worker-1", JOBS, is_repeat=False)
+        batch.hand_out(ticket, KEY, "worker-1", JobsClaimed(JOBS))
         assert batch.unclaimed() == {}
         ticket.is_abandoned = True
         assert batch.unclaimed() == {KEY: GIVE_BACK}
@@ -147,13 +147,13 @@ class TestBatch:
         claim = ClaimJobs(worker_id="worker-1")
         batch, ticket = Batch(), Ticket([claim])
         ticket.is_abandoned = True
-        batch.hand_out(ticket, None, "worker-1", JOBS, is_repeat=False)
+        batch.hand_out(ticket, None, "worker-1", JobsClaimed(JOBS))
         assert batch.unclaimed() == {("worker-1", "", "job-1"): GIVE_BACK}
 
     def test_repeat_gives_nothing_back_that_was_not_to_be_given_back(self) -> None:
         batch, repeat = Batch(), Ticket([CLAIM])
         repeat.is_abandoned = True
-        batch.hand_out(repeat, KEY, "worker-1", JOBS, is_repeat=True)
+        batch.hand_out(repeat, KEY, "worker-1", JobsClaimed(JOBS, is_repeat=True))
         assert batch.unclaimed() == {}
         batch.withdrawn[KEY] = GIVE_BACK
         assert batch.unclaimed() == {KEY: GIVE_BACK}
@@ -163,8 +163,8 @@ class TestBatch:
     def test_claim_is_kept_while_anybody_who_shares_it_is_there(self) -> None:
         batch, gone, there = Batch(), Ticket([CLAIM]), Ticket([CLAIM])
         gone.is_abandoned = True
-        batch.hand_out(gone, KEY, "worker-1", JOBS, is_repeat=False)
-        batch.hand_out(there, KEY, "worker-1", JOBS, is_repeat=True)
+        batch.hand_out(gone, KEY, "worker-1", JobsClaimed(JOBS))
+        batch.hand_out(there, KEY, "worker-1", JobsClaimed(JOBS, is_repeat=True))
         assert batch.unclaimed() == {}
 
     def test_outcomes_are_noted_where_they_belong(self) -> None:
