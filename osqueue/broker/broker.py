@@ -16,6 +16,7 @@ from osqueue.broker.commit_loop import run_term
 from osqueue.broker.leadership_loop import ProbeAnswer, run_election
 from osqueue.broker.statistics import Statistics
 from osqueue.broker.store_calls import StoreCalls
+from osqueue.broker.throttle import StoreThrottle, ThrottleCounts
 from osqueue.broker.waiters import Waiter, wake_now
 from osqueue.broker.wakeup import Wakeup
 from osqueue.core.errors import QueueError, Unavailable
@@ -28,7 +29,8 @@ from osqueue.core.retry_policy import RetryPolicy
 from osqueue.core.writes.effects import StepDown
 from osqueue.core.writes.terms import CommitIds
 from osqueue.core.writes.write_pace import WritePace
-from osqueue.settings import Settings
+from osqueue.core.writes.write_spacing import WriteSpacing
+from osqueue.settings import Settings, write_gap_ms
 from storage_adapters.contract import ObjectStore
 
 __all__ = ["Broker", "make_rules", "no_probe"]
@@ -65,8 +67,9 @@ class Broker:
         random: random_module.Random,
         key: str = "queue.json",
         probe_leader: ProbeAnswer = no_probe,
+        throttle: StoreThrottle | None = None,
     ) -> None:
-        """`key` names the document within the store."""
+        """`key` names the document within the store; `throttle` stands before it, if any."""
         self.name = identity.name
         self.advertised_address = identity.address
         self.statistics = Statistics()
@@ -76,7 +79,12 @@ class Broker:
         standbys wait for the timeout."""
         self._clock = clock
         self._random = random
-        self._interval_ms = settings.group_commit_interval_ms
+        self._throttle = throttle
+        self._spacing = WriteSpacing(
+            interval_ms=settings.group_commit_interval_ms,
+            gap_ms=write_gap_ms(settings),
+            budget=throttle,
+        )
         self._rules = make_rules(settings)
         self._pace = WritePace(
             heartbeat_interval_ms=settings.broker_heartbeat_interval_ms,
@@ -113,6 +121,10 @@ class Broker:
     def steady_ms(self) -> int:
         """The steady clock, ms."""
         return self._clock.steady_ms()
+
+    def throttle_counts(self) -> ThrottleCounts | None:
+        """What the throttle before the store did; None: there is none."""
+        return None if self._throttle is None else self._throttle.statistics(self.now_ms())
 
     @property
     def is_trusted_leader(self) -> bool:
@@ -265,7 +277,7 @@ class Broker:
             commit_ids=self._commit_ids,
             random=self._random,
             steady_ms=self._clock.steady_ms(),
-            interval_ms=self._interval_ms,
+            spacing=self._spacing,
         )
         self.statistics.terms += 1
         log.info("elected", epoch=self._term.epoch, reason=elected.reason, broker=self.name)

@@ -9,7 +9,7 @@ import msgspec
 import trio
 
 from osqueue.cli.asking import ask
-from osqueue.client import Client, JobDetails, JobPage
+from osqueue.client import Client, JobDetails, JobPage, Stats, ThrottleStats
 from osqueue.core.errors import JobNotFound
 from osqueue.core.job import JobStatus
 
@@ -35,14 +35,19 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def show_stats(*, url: str | None, timeout_s: float, as_json: bool) -> None:
-    """Print the counts of the queue."""
-    stats = ask(lambda client: client.stats(), url=url, timeout_s=timeout_s)
+    """Print the counts of the queue, and what the budgets of its store held back."""
+
+    async def look(client: Client) -> tuple[Stats, ThrottleStats]:
+        return await client.stats(), await client.throttle_stats()
+
+    stats, throttle = ask(look, url=url, timeout_s=timeout_s)
     if as_json:
-        print_json(stats)
+        fields = msgspec.to_builtins(stats)
+        print_json({**fields, "throttle": throttle if throttle.throttling else None})
         return
     from osqueue.cli import tables
 
-    tables.print_stats(stats)
+    tables.print_stats(stats, throttle)
 
 
 def show_jobs(

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from osqueue.cli.endings import printable
 from osqueue.cli.showing import group_by_error
-from osqueue.client import JobDetails, JobPage, Stats
+from osqueue.client import JobDetails, JobPage, Stats, ThrottleStats
 
 __all__ = [
     "make_console",
@@ -39,10 +39,10 @@ def make_console() -> Console:
     return Console(width=width, highlight=False, markup=False, emoji=False)
 
 
-def print_stats(stats: Stats) -> None:
-    """Counts, who leads, and what the store was asked."""
+def print_stats(stats: Stats, throttle: ThrottleStats) -> None:
+    """Counts, who leads, what the store was asked, and what its budgets held back."""
     storage = stats.storage
-    rows = (
+    rows = [
         ("waiting", f"{stats.unclaimed:,}"),
         ("scheduled", f"{stats.scheduled:,}"),
         ("in progress", f"{stats.in_progress:,}"),
@@ -53,13 +53,25 @@ def print_stats(stats: Stats) -> None:
         ("paused", paused_text(stats)),
         ("leader", f"{stats.broker_address} (term {stats.epoch})"),
         ("store", f"{storage.writes:,} writes, {storage.reads:,} reads since the leader's start"),
-    )
+    ]
+    if throttle.throttling:
+        rows.append(("held back", held_back_text(throttle)))
     table = Table(show_header=False, box=None, pad_edge=False)
     table.add_column(style="bold")
     table.add_column()
     for name, value in rows:
         table.add_row(name, Text(printable(value)))
     make_console().print(table)
+
+
+def held_back_text(throttle: ThrottleStats) -> str:
+    """What waited for the budgets of the store."""
+    text = (
+        f"{throttle.throttled_writes:,} writes for {throttle.total_write_delay_ms / 1_000:,.1f} s,"
+        f" {throttle.throttled_reads:,} reads for {throttle.total_read_delay_ms / 1_000:,.1f} s in"
+        f" all; {throttle.daily_write_count:,} writes today"
+    )
+    return f"{text}, the day's budget is used up" if throttle.daily_budget_exceeded else text
 
 
 def paused_text(stats: Stats) -> str:

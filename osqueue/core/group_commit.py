@@ -58,6 +58,7 @@ from osqueue.core.writes.pending_write import NextStep, PendingWrite, Verdict
 from osqueue.core.writes.terms import CommitIds, Term
 from osqueue.core.writes.tickets import Ticket
 from osqueue.core.writes.write_pace import WritePace
+from osqueue.core.writes.write_spacing import WriteSpacing
 
 __all__ = ["Effect", "GroupCommit"]
 
@@ -76,10 +77,9 @@ class GroupCommit:
         commit_ids: CommitIds,
         random: random_module.Random,
         steady_ms: int,
-        interval_ms: int = 0,
+        spacing: WriteSpacing | None = None,
     ) -> None:
-        """`interval_ms` is the shortest time between the starts of two writes that carry
-        mutations."""
+        """`spacing` is the process's own: it lasts longer than a term. None: none is kept."""
         self.header = term.header
         self.state = term.state
         self.is_draining = False
@@ -96,7 +96,8 @@ class GroupCommit:
         self._pace = pace
         self._commit_ids = commit_ids
         self._random = random
-        self._interval_ms = interval_ms
+        self._spacing = spacing or WriteSpacing()
+        self._spacing.attempted(term.proven_ms)
         self._gathering = Gathering()
         self._settled = Settle([])
         self._act_is_running = False
@@ -244,12 +245,19 @@ class GroupCommit:
         interval_ms = min(self._pace.heartbeat_interval_ms, self._committed_timeout_ms // 3)
         return self._written_ms + interval_ms
 
+    def _batch_ms(self, now_ms: int, steady_ms: int) -> int:
+        return self._spacing.batch_ms(self._written_ms, now_ms=now_ms, steady_ms=steady_ms)
+
     def _form_batch(self, now_ms: int, steady_ms: int) -> Effect | None:
         """Apply what has gathered; None: it was settled, or is to be written."""
         is_trusted = self.is_trusted(steady_ms)
-        beat_due = not is_trusted or steady_ms >= self._beat_due_ms
-        may_write = (
-            beat_due or self.is_draining or steady_ms >= self._written_ms + self._interval_ms
+        is_free = self._spacing.is_free(steady_ms)
+        if not is_trusted and not is_free:
+            # Nothing can be answered before a write has proved the lead, and none may start yet.
+            return WaitUntil(self._spacing.free_ms)
+        beat_due = is_free and (not is_trusted or steady_ms >= self._beat_due_ms)
+        may_write = is_free and (
+            beat_due or self.is_draining or steady_ms >= self._batch_ms(now_ms, steady_ms)
         )
         batch = self._batch = Batch()
         self.state.has_changed = False
@@ -264,8 +272,11 @@ class GroupCommit:
             forming.apply_all(is_trusted=is_trusted)
         else:
             forming.apply_writeless()
+            if self._gathering.has_mutations:
+                self._spacing.held(now_ms=now_ms, steady_ms=steady_ms)
         forming.end_waits(is_draining=self.is_draining)
-        self._is_releasing = self.is_draining and not self.state.has_changed and not len(batch)
+        is_idle = not self.state.has_changed and not len(batch)
+        self._is_releasing = self.is_draining and may_write and is_idle
         if self.state.has_changed or beat_due or self._is_releasing:
             self._begin_write(now_ms, steady_ms)
         elif len(batch):
@@ -307,12 +318,15 @@ class GroupCommit:
         step = pending.next_step(steady_ms)
         if step is NextStep.WAIT:
             return WaitUntil(pending.wait_until_ms())
+        if step is NextStep.SEND and not self._spacing.is_free(steady_ms):
+            return WaitUntil(self._spacing.free_ms)
         if step is NextStep.GIVE_UP:
             self._give_up(pending, batch, steady_ms)
             return None
         pending.begin_act(steady_ms)
         if step is NextStep.LOAD:
             return LoadDocument(if_changed_from=pending.base_version)
+        self._spacing.attempted(steady_ms)
         self.mutation_writes_count += bool(self.state.has_changed)
         return WriteDocument(
             chunks=pending.chunks,
@@ -404,8 +418,10 @@ class GroupCommit:
             to_write.append(steady_ms + due_ms - now_ms)
         if self._gathering.has_mutations:
             to_write.append(steady_ms)
-        times = [self._beat_due_ms]
+        times = [max(self._beat_due_ms, self._spacing.free_ms or 0)]
+        if self.is_draining:
+            times.append(self._spacing.free_ms or 0)
         if to_write:
-            times.append(max(min(to_write), self._written_ms + self._interval_ms))
+            times.append(max(min(to_write), self._batch_ms(now_ms, steady_ms)))
         wait_ms = self._gathering.waiting_claims.next_ms()
         return min(times) if wait_ms is None else min(*times, wait_ms)

@@ -165,7 +165,7 @@ class Dispatcher:
                 return self._hello(params, caller, context)
             case "getThrottleStats":
                 decode_params(wire.params, QueueParams, context.encoding)
-                return ThrottleStatsResult(throttling=False)
+                return self._throttle_stats()
             case "subscribe":
                 if not caller.is_websocket:
                     raise InvalidRequest("subscribe exists on the WebSocket only")
@@ -174,6 +174,21 @@ class Dispatcher:
                 return EmptyResult()
             case _:
                 raise AssertionError(f"{wire.method} is not answered here")
+
+    def _throttle_stats(self) -> ThrottleStatsResult:
+        counts = self.broker.throttle_counts()
+        if counts is None:
+            return ThrottleStatsResult(throttling=False)
+        return ThrottleStatsResult(
+            total_reads=counts.total_reads,
+            total_writes=counts.total_writes,
+            throttled_reads=counts.throttled_reads,
+            throttled_writes=counts.throttled_writes,
+            total_read_delay_ms=counts.total_read_delay_ms,
+            total_write_delay_ms=counts.total_write_delay_ms,
+            daily_write_count=counts.daily_write_count,
+            daily_budget_exceeded=counts.daily_budget_exceeded,
+        )
 
     def _hello(self, params: HelloParams, caller: Caller, context: RequestContext) -> HelloResult:
         if params.protocol not in (None, PROTOCOL_VERSION):

@@ -9,6 +9,7 @@ relation, so that settings which contradict each other cannot exist.
 """
 
 from osqueue.settings.addresses import advertised_address
+from osqueue.settings.buckets import write_gap_ms
 from osqueue.settings.relations import RELATIONS
 from osqueue.settings.rows import Kind, Setting, SettingsError, SettingValue
 from osqueue.settings.table import SETTINGS, Settings, load_settings
@@ -23,4 +24,5 @@ __all__ = [
     "SettingsError",
     "advertised_address",
     "load_settings",
+    "write_gap_ms",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from osqueue.settings.addresses import is_host_and_port, is_web_address
 from osqueue.settings.rows import DAY_MS, SettingsError
@@ -11,7 +12,7 @@ from osqueue.settings.rows import DAY_MS, SettingsError
 if TYPE_CHECKING:
     from osqueue.settings.table import Settings
 
-__all__ = ["check_buckets"]
+__all__ = ["check_buckets", "write_gap_ms"]
 
 MINUTE_MS = 60_000
 HEARTBEATS_COVERED = 2
@@ -23,6 +24,16 @@ BUCKET_NAMES = {
 }
 """What the stores allow, old names included."""
 PREFIX_BYTES_MAX = 512
+SLOW_OBJECT_GAP_MS = 1_000
+"""GCS and R2 take one write a second of one object, and answer 429 to what comes sooner."""
+R2_HOST = "r2.cloudflarestorage.com"
+
+
+def write_gap_ms(settings: Settings) -> int:
+    """The shortest time between two writes of one object that the store bears; 0: any."""
+    host = urlsplit(settings.s3_endpoint_url).hostname or ""
+    is_r2 = settings.storage_backend == "s3" and f".{host}".endswith(f".{R2_HOST}")
+    return SLOW_OBJECT_GAP_MS if is_r2 or settings.storage_backend == "gcs" else 0
 
 
 def check_buckets(settings: Settings) -> None:

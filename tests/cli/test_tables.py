@@ -18,8 +18,9 @@ from osqueue.cli.tables import (
     print_jobs,
     print_stats,
 )
-from osqueue.client import JobDetails, JobPage, Stats
+from osqueue.client import JobDetails, JobPage, Stats, ThrottleStats
 
+NO_THROTTLE = ThrottleStats(throttling=False)
 JOB = JobDetails(
     id="019a2b64-6d3e-7c55-8f1a-2b7f0d9c4e11",
     status="in_progress",
@@ -67,8 +68,8 @@ def test_no_dead_letters_are_said_to_be_none(capsys: pytest.CaptureFixture[str])
 
 
 def test_stats_say_what_is_paused(capsys: pytest.CaptureFixture[str]) -> None:
-    print_stats(Stats(paused_types=["a", "b"]))
-    print_stats(Stats(paused=True))
+    print_stats(Stats(paused_types=["a", "b"]), NO_THROTTLE)
+    print_stats(Stats(paused=True), NO_THROTTLE)
     shown = capsys.readouterr().out
     assert "a, b" in shown
     assert "all types" in shown
@@ -90,3 +91,14 @@ def test_moment_of_nothing_is_empty_and_payloads_are_cut() -> None:
     assert moment(0) == ""
     assert moment(1_700_000_000_000).startswith("2023-11-14 22:13:20 UTC")
     assert len(as_json("x" * 500)) == 200
+
+
+def test_stats_say_what_the_budgets_held_back(capsys: pytest.CaptureFixture[str]) -> None:
+    throttle = ThrottleStats(throttled_writes=12, total_write_delay_ms=3_400, daily_write_count=999)
+    print_stats(Stats(), NO_THROTTLE)
+    assert "held back" not in capsys.readouterr().out
+    print_stats(Stats(), throttle)
+    shown = capsys.readouterr().out
+    assert "12 writes for 3.4 s, 0 reads for 0.0 s in all; 999 writes today\n" in shown
+    print_stats(Stats(), ThrottleStats(daily_budget_exceeded=True))
+    assert "0 writes today, the day's budget is used up" in capsys.readouterr().out

@@ -28,6 +28,7 @@ from osqueue.core.writes.effects import (
 from osqueue.core.writes.terms import CommitIds
 from osqueue.core.writes.tickets import Ticket
 from osqueue.core.writes.write_pace import WritePace
+from osqueue.core.writes.write_spacing import WriteBudget, WriteSpacing
 from tests.builders import NOW_MS, make_new_job, make_repeat
 
 __all__ = [
@@ -92,6 +93,8 @@ class DrivenBroker:
         number: int = 1,
         *,
         interval_ms: int = 0,
+        gap_ms: int = 0,
+        budget: WriteBudget | None = None,
         host: str = "",
         address: str = "",
         steady_ms: int = 1_000_000,
@@ -111,7 +114,7 @@ class DrivenBroker:
             commit_ids=self.commit_ids,
             random=self.random,
         )
-        self.interval_ms = interval_ms
+        self.spacing = WriteSpacing(interval_ms=interval_ms, gap_ms=gap_ms, budget=budget)
         self.reason = ""
         self._term: GroupCommit | None = None
 
@@ -199,7 +202,7 @@ class DrivenBroker:
             commit_ids=self.commit_ids,
             random=self.random,
             steady_ms=self.steady_ms,
-            interval_ms=self.interval_ms,
+            spacing=self.spacing,
         )
 
     def step_down(self) -> StepDown:

@@ -11,6 +11,7 @@ import trio
 
 from osqueue.broker.broker import Broker
 from osqueue.broker.clocks import SystemClock
+from osqueue.broker.throttle import StoreThrottle
 from osqueue.core.leadership import BrokerIdentity
 from osqueue.server.serving import Server
 from osqueue.settings import Settings, advertised_address
@@ -98,7 +99,13 @@ class Served:
         return submitted.json().get("jobId") == job_id and reply["ok"]
 
 
-async def serve(nursery: trio.Nursery, settings: Settings, seeded: random.Random) -> Served:
+async def serve(
+    nursery: trio.Nursery,
+    settings: Settings,
+    seeded: random.Random,
+    *,
+    throttle: StoreThrottle | None = None,
+) -> Served:
     """Start a broker and its server in a nursery; returns when it leads and serves."""
     store = MemoryStore()
     address = advertised_address(settings, host_name="127.0.0.1", port=settings.broker_port or 1)
@@ -108,6 +115,7 @@ async def serve(nursery: trio.Nursery, settings: Settings, seeded: random.Random
         BrokerIdentity(name=f"{seeded.getrandbits(64):016x}", address=address, host="test"),
         clock=SystemClock(),
         random=seeded,
+        throttle=throttle,
     )
     server = Server(broker, settings, random=seeded)
     server.bind()

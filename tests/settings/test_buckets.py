@@ -2,7 +2,7 @@
 
 import pytest
 
-from osqueue.settings import load_settings
+from osqueue.settings import load_settings, write_gap_ms
 from tests.settings.refusals import refusal
 
 S3 = {"STORAGE_BACKEND": "s3", "S3_BUCKET": "jobs"}
@@ -84,3 +84,19 @@ def test_least_budget_follows_the_heartbeat_interval() -> None:
 def test_settings_of_a_bucket_are_of_no_concern_to_other_stores() -> None:
     load_settings({"S3_MAX_WRITES_PER_MINUTE": "1", "S3_ENDPOINT_URL": "nowhere"})
     load_settings({**GCS, "S3_BUCKET": "s3://jobs", "S3_ENDPOINT_URL": "nowhere"})
+
+
+@pytest.mark.parametrize(
+    ("environment", "gap_ms"),
+    [
+        ({}, 0),
+        (S3, 0),
+        (GCS, 1_000),
+        ({**S3, "S3_ENDPOINT_URL": "https://4711.r2.cloudflarestorage.com"}, 1_000),
+        ({**S3, "S3_ENDPOINT_URL": "https://4711.eu.r2.cloudflarestorage.com:443/"}, 1_000),
+        ({**S3, "S3_ENDPOINT_URL": "https://notr2.cloudflarestorage.com"}, 0),
+        ({"S3_ENDPOINT_URL": "https://4711.r2.cloudflarestorage.com"}, 0),
+    ],
+)
+def test_gcs_and_r2_bear_one_write_a_second(environment: dict[str, str], gap_ms: int) -> None:
+    assert write_gap_ms(load_settings(environment)) == gap_ms

@@ -100,6 +100,10 @@ class Plan:
     """How long faults strike."""
     calm_ms: int = 0
     """How long everything may take to settle after that."""
+    gap_ms: int = 0
+    """How far apart the store wants two writes to be, as GCS does."""
+    writes_per_minute: int = 0
+    """The budget of each broker."""
     is_small_table: bool = False
     """The table of clients is so small that some completions go unrecorded."""
 
@@ -133,7 +137,7 @@ _TIMES = [(500, 2_000, 4_000), (800, 3_000, 7_000), (1_500, 5_000, 10_000), (3_0
 
 def make_plan(seed: int) -> Plan:
     """The plan of a seed."""
-    random = random_module.Random(f"plan {seed}")
+    random, spacing = random_module.Random(f"plan {seed}"), random_module.Random(f"spacing {seed}")
     faults: dict[str, float] = {}
     for name, most in FAULTS.items():
         if random.random() < 0.45:
@@ -169,6 +173,9 @@ def make_plan(seed: int) -> Plan:
         is_small_table=is_small_table,
         # A slow store makes leases of up to 12 times the timeout; one may have been renewed.
         calm_ms=60_000 + 40 * timeout_ms,
+        gap_ms=spacing.choice([0, 0, 0, heartbeat_ms // 3]),
+        # Twice the heartbeats: the least that the settings allow.
+        writes_per_minute=spacing.choice([0, 0, 0, 2 * 60_000 // heartbeat_ms]),
     )
 
 

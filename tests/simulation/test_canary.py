@@ -182,7 +182,10 @@ def tells_not_landed_where_nothing_can_tell(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(PendingWrite, "loaded", is_sure)
 
 
-@canary("stale acknowledgements", "no job is lost", "attempts", "durability", "causes")
+@canary(
+    *("stale acknowledgements", "no job is lost", "attempts", "durability", "causes"),
+    "committed memory",
+)
 def takes_acknowledgements_of_any_attempt(patch: pytest.MonkeyPatch) -> None:
     def find_held(self: JobTable, worker_id: str, lease: Any) -> Any:
         job = self.by_id.get(lease.job_id)

@@ -10,11 +10,12 @@ import uuid
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from osqueue.broker.broker import Broker
-from osqueue.broker.clocks import SystemClock
+from osqueue.broker.clocks import Clock, SystemClock
 from osqueue.cli.broker.probing import probe_leader
 from osqueue.core.ids import make_broker_name
 from osqueue.core.leadership import BrokerIdentity
@@ -22,7 +23,17 @@ from osqueue.server.serving import Server
 from osqueue.settings import Settings, SettingsError, advertised_address
 from storage_adapters.contract import ObjectStore
 
-__all__ = ["describe_place", "machine_name", "make_server", "make_store", "place_name"]
+if TYPE_CHECKING:
+    from storage_adapters.throttled import Throttle
+
+__all__ = [
+    "describe_place",
+    "machine_name",
+    "make_server",
+    "make_store",
+    "make_throttle",
+    "place_name",
+]
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 NETWORK_NAMESPACE = Path("/proc/self/ns/net")
@@ -48,6 +59,34 @@ def make_store(settings: Settings) -> ObjectStore:
     from storage_adapters.file.store import FileStore
 
     return FileStore(settings.file_directory, force_network=settings.file_force_network)
+
+
+def make_throttle(settings: Settings) -> Throttle | None:
+    """The budgets of a bucket; None where none is set, or the queue is in no bucket."""
+    budgets = (
+        settings.s3_max_reads_per_minute,
+        settings.s3_max_writes_per_minute,
+        settings.s3_max_writes_per_day,
+    )
+    if settings.storage_backend not in ("s3", "gcs") or not any(budgets):
+        return None
+    from storage_adapters.throttled import Throttle
+
+    reads_per_minute, writes_per_minute, writes_per_day = budgets
+    return Throttle(
+        reads_per_minute=reads_per_minute,
+        writes_per_minute=writes_per_minute,
+        writes_per_day=writes_per_day,
+    )
+
+
+def throttled(store: ObjectStore, throttle: Throttle | None, clock: Clock) -> ObjectStore:
+    """The store behind the throttle, where there is one."""
+    if throttle is None:
+        return store
+    from storage_adapters.throttled import ThrottledStore
+
+    return ThrottledStore(store, throttle, now_ms=clock.now_ms, steady_ms=clock.steady_ms)
 
 
 def describe_place(settings: Settings) -> str:
@@ -86,7 +125,9 @@ def make_server(settings: Settings) -> Server:
         ListenError: the address cannot be had.
         StoreMisconfigured: the store cannot be used.
     """
-    store = make_store(settings)
+    clock = SystemClock()
+    throttle = make_throttle(settings)
+    store = throttled(make_store(settings), throttle, clock)
     random = random_module.Random()
     with port_known(settings) as settings:
         identity = BrokerIdentity(
@@ -100,10 +141,11 @@ def make_server(settings: Settings) -> Server:
             store,
             settings,
             identity,
-            clock=SystemClock(),
+            clock=clock,
             random=random,
             key=QUEUE_KEY,
             probe_leader=probe_leader,
+            throttle=throttle,
         )
         server = Server(broker, settings, random=random)
         server.bind()

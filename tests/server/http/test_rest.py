@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import random
+
 import msgspec
 import pytest
 import trio
 
+from osqueue.broker.clocks import SystemClock
 from osqueue.core.limits import Limits
 from osqueue.server.http.bodies import BodyLimits
 from osqueue.settings import Settings
-from tests.server.harness import Served
+from storage_adapters.throttled import Throttle
+from tests.server.harness import Served, serve
 
 MSGPACK = {"Content-Type": "application/msgpack"}
 
@@ -89,6 +93,28 @@ async def test_forerunners_probes_and_state(served: Served) -> None:
 async def test_throttle_stats_without_a_throttle(served: Served) -> None:
     answer = await served.request("GET", "/v1/throttle-stats")
     assert (answer.status, answer.json()) == (200, {"throttling": False})
+
+
+async def test_throttle_stats_are_those_of_the_throttle(
+    nursery: trio.Nursery, settings: Settings, seeded_random: random.Random
+) -> None:
+    throttle = Throttle(writes_per_day=2)
+    throttle.write_held(0)
+    throttle.write_begins(SystemClock().now_ms(), 1_200)
+    throttle.read_begins(0)
+    served = await serve(nursery, settings, seeded_random, throttle=throttle)
+    answer = await served.request("GET", "/v1/throttle-stats")
+    assert answer.json() == {
+        "totalReads": 1,
+        "totalWrites": 1,
+        "throttledReads": 0,
+        "throttledWrites": 1,
+        "totalReadDelayMs": 0,
+        "totalWriteDelayMs": 1_200,
+        "dailyWriteCount": 1,
+        "dailyBudgetExceeded": False,
+    }
+    nursery.cancel_scope.cancel()
 
 
 async def test_messagepack_in_and_out(served: Served) -> None:

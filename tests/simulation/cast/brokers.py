@@ -28,6 +28,8 @@ from osqueue.core.writes.effects import (
 from osqueue.core.writes.terms import CommitIds
 from osqueue.core.writes.tickets import Ticket
 from osqueue.core.writes.write_pace import WritePace
+from osqueue.core.writes.write_spacing import WriteSpacing
+from storage_adapters.throttled import Throttle
 from tests.simulation.cast.processes import Machine, Process
 from tests.simulation.network import SILENCE_MS, Answer, Connection, Frame, FrameCall
 from tests.simulation.records import CallRecord
@@ -127,6 +129,10 @@ class BrokerProcess(Process):
         self._spins = 0
         self._pace = WritePace(
             heartbeat_interval_ms=plan.heartbeat_ms, broker_timeout_ms=plan.timeout_ms
+        )
+        self._throttle = Throttle(writes_per_minute=plan.writes_per_minute)
+        self._spacing = WriteSpacing(
+            interval_ms=plan.interval_ms, gap_ms=plan.gap_ms, budget=self._throttle
         )
         self._commit_ids = CommitIds(self.name)
         self._leadership = Leadership(
@@ -342,6 +348,7 @@ class BrokerProcess(Process):
 
     def _write(self, effect: WriteDocument) -> None:
         self._act = act = object()
+        self._throttle.write_begins(self.now_ms(), self.steady_ms())
 
         def done(kind: str, version: str | None = None) -> None:
             if self._act is act:
@@ -439,7 +446,7 @@ class BrokerProcess(Process):
             commit_ids=self._commit_ids,
             random=self.random,
             steady_ms=self.steady_ms(),
-            interval_ms=self.world.plan.interval_ms,
+            spacing=self._spacing,
         )
         if self.is_draining:
             self.term.drain()
