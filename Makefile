@@ -71,11 +71,17 @@ else
 	@$(BIN)/python -m tests.simulation.shells.run --seconds $$(( $(or $(SECONDS),60) / 3 )) $(ARGS)
 endif
 
-lint: $(STAMP) ## check style and formatting
+lint: $(STAMP) $(WITH_NODE) ## check style and formatting
+ifeq ($(HAS_NODE),yes)
+	@cd webui && node_modules/.bin/biome check --error-on-warnings --log-level=warn .
+endif
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 
-format: $(STAMP) ## repair what `make lint` can repair by itself
+format: $(STAMP) $(WITH_NODE) ## repair what `make lint` can repair by itself
+ifeq ($(HAS_NODE),yes)
+	@cd webui && node_modules/.bin/biome check --write --log-level=warn .
+endif
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 

@@ -8,7 +8,7 @@
  * reads, heartbeats and claims, which carry no sequence (a claim is recognised by its claim id).
  */
 
-import { QueueError, type WireError, outcomeUnknown, unavailable } from "./errors.ts";
+import { outcomeUnknown, QueueError, unavailable, type WireError } from "./errors.ts";
 
 /** The broker's own bound is `frameRequestsMax`, 10,000 by default. */
 const FRAME_CALLS_MAX = 1_000;

@@ -40,7 +40,9 @@ function map(value: unknown, leafOf: (leaf: unknown) => unknown): unknown {
     let copy: unknown[] | undefined;
     for (let index = 0; index < value.length; index++) {
       const mapped = map(value[index], leafOf);
-      if (mapped !== value[index]) (copy ??= [...value])[index] = mapped;
+      if (mapped === value[index]) continue;
+      copy ??= [...value];
+      copy[index] = mapped;
     }
     return copy ?? value;
   }
@@ -48,7 +50,9 @@ function map(value: unknown, leafOf: (leaf: unknown) => unknown): unknown {
     let copy: Record<string, unknown> | undefined;
     for (const [key, item] of Object.entries(value)) {
       const mapped = map(item, leafOf);
-      if (mapped !== item) (copy ??= { ...value })[key] = mapped;
+      if (mapped === item) continue;
+      copy ??= { ...value };
+      copy[key] = mapped;
     }
     return copy ?? value;
   }

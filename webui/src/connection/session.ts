@@ -10,7 +10,7 @@ import { type Signal, signal } from "@preact/signals";
 import { Calls, type Reply, type Request } from "./calls.ts";
 import { decodeMessage, encodeMessage } from "./encoding.ts";
 import { makeRandomHex } from "./ids.ts";
-import { Route, addressOf, websocketUrl } from "./route.ts";
+import { addressOf, Route, websocketUrl } from "./route.ts";
 
 const FRAME_BYTES = 1_000_000;
 const TICK_MS = 250;
@@ -191,7 +191,9 @@ export class Session {
     } else if (!reply.ok && reply.id === "subscribe" && this.#events.length > 1) {
       // An older broker does not know the newest kind of event, the last one: do without.
       const events = this.#events.slice(0, -1);
-      this.#socket?.send(encodeMessage({ id: "subscribe again", method: "subscribe", params: { events } }));
+      this.#socket?.send(
+        encodeMessage({ id: "subscribe again", method: "subscribe", params: { events } }),
+      );
     } else if (!reply.ok) {
       const { epoch = -1, brokerAddress = "", message, _tag } = reply.error;
       if (_tag === "NotLeader") this.#refused(epoch, brokerAddress);

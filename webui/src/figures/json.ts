@@ -80,7 +80,11 @@ class JsonReader {
     if (char === "[") return this.#array(depth);
     if (char === '"') return this.#string("a string");
     if (char === "-" || (char !== undefined && char >= "0" && char <= "9")) return this.#number();
-    for (const [word, value] of [["true", true], ["false", false], ["null", null]] as const) {
+    for (const [word, value] of [
+      ["true", true],
+      ["false", false],
+      ["null", null],
+    ] as const) {
       if (!this.#text.startsWith(word, this.#offset)) continue;
       this.#offset += word.length;
       return value;
@@ -99,7 +103,8 @@ class JsonReader {
     if (this.#skip("}")) return {};
     do {
       this.#match(WHITE_SPACE);
-      if (this.#text[this.#offset] !== '"') throw this.#problem("a key in double quotes is missing");
+      if (this.#text[this.#offset] !== '"')
+        throw this.#problem("a key in double quotes is missing");
       const key = this.#string("a key");
       if (!this.#skip(":")) throw this.#problem("a colon is missing");
       fields.push([key, this.value(depth + 1)]);

@@ -1,11 +1,11 @@
 /** The bar: the pages, the badge, the switch between light and dark. */
 
+import { formatCount } from "../figures/format.ts";
 import { stats } from "../live/queue.ts";
 import { Link } from "../router/Link.tsx";
 import { path } from "../router/router.ts";
-import { formatCount } from "../figures/format.ts";
 import { Badge } from "./Badge.tsx";
-import { PAGES, type Page, isOnPage } from "./pages.ts";
+import { isOnPage, PAGES, type Page } from "./pages.ts";
 import { theme, toggleTheme } from "./theme.ts";
 
 export function Bar() {

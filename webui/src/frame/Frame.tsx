@@ -13,9 +13,9 @@ import { EmptyState } from "../parts/EmptyState.tsx";
 import { LiveRegion } from "../parts/LiveRegion.tsx";
 import { navigate, path } from "../router/router.ts";
 import { Bar } from "./Bar.tsx";
-import { KeySheet, isSheetOpen } from "./KeySheet.tsx";
+import { isSheetOpen, KeySheet } from "./KeySheet.tsx";
 import { Notices } from "./Notices.tsx";
-import { PAGES, isOnPage } from "./pages.ts";
+import { isOnPage, PAGES } from "./pages.ts";
 import { useKeys } from "./useKeys.ts";
 
 const COMPONENTS: Record<string, FunctionComponent> = {
@@ -67,8 +67,6 @@ export function makeTitle(page: string, dead: number): string {
 
 function NoSuchPage() {
   return (
-    <EmptyState title="There is no such page">
-      The bar above leads to all there are.
-    </EmptyState>
+    <EmptyState title="There is no such page">The bar above leads to all there are.</EmptyState>
   );
 }

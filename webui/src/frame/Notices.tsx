@@ -1,8 +1,16 @@
 /** What must be said about everything below it: a lost connection, a paused queue, a stopped page. */
 
-import { act, asideCount, connection, isPaused, stats, statsAt, togglePaused } from "../live/queue.ts";
-import { ticks } from "../live/clock.ts";
 import { formatCount, formatDuration } from "../figures/format.ts";
+import { ticks } from "../live/clock.ts";
+import {
+  act,
+  asideCount,
+  connection,
+  isPaused,
+  stats,
+  statsAt,
+  togglePaused,
+} from "../live/queue.ts";
 import { ActionButton } from "../parts/ActionButton.tsx";
 
 export function Notices() {
@@ -31,9 +39,8 @@ function Disconnected() {
       {state.kind === "waiting" && state.elsewhere !== "" && (
         <>
           {" "}
-          The leader is{" "}
-          <a href={`${location.protocol}//${state.elsewhere}/`}>{state.elsewhere}</a>: open its page
-          there, or name all brokers in PEER_URLS.
+          The leader is <a href={`${location.protocol}//${state.elsewhere}/`}>{state.elsewhere}</a>:
+          open its page there, or name all brokers in PEER_URLS.
         </>
       )}
     </p>
@@ -45,7 +52,9 @@ function QueuePaused() {
   if (now === undefined || (!now.paused && now.pausedTypes.length === 0)) return null;
   return (
     <p class="notice" data-kind="paused">
-      <strong>{now.paused ? "The queue is paused" : `Paused: ${now.pausedTypes.join(", ")}`}</strong>
+      <strong>
+        {now.paused ? "The queue is paused" : `Paused: ${now.pausedTypes.join(", ")}`}
+      </strong>
       : submits go on, workers get nothing.{" "}
       {now.paused && (
         <ActionButton act={() => act("resumeQueue")} doing="Resuming…">

@@ -43,7 +43,8 @@ function isTyping(target: EventTarget | null): boolean {
 
 /** Enter and space belong to whatever has the focus. */
 function isPressing(event: KeyboardEvent): boolean {
-  const isOnControl = event.target instanceof HTMLElement && event.target.closest("a, button, summary");
+  const isOnControl =
+    event.target instanceof HTMLElement && event.target.closest("a, button, summary");
   return isOnControl !== null && (event.key === "Enter" || event.key === " ");
 }
 

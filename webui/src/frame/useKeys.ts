@@ -1,5 +1,5 @@
 import { useEffect, useRef } from "preact/hooks";
-import { type Key, bindKeys } from "./keys.ts";
+import { bindKeys, type Key } from "./keys.ts";
 
 /** Binds keys for as long as the component is shown; `act` may change with every render. */
 export function useKeys(keys: readonly Key[]): void {

@@ -32,7 +32,8 @@ export function extendPast(past: Past, news: History): Past {
   const first = times[0] ?? Infinity;
   const kept = past.times.filter((time) => time < first).length;
   const drop = Math.max(0, kept + count - SECONDS_KEPT);
-  const join = <Value>(old: Value[], added: Value[]) => [...old.slice(0, kept), ...added].slice(drop);
+  const join = <Value>(old: Value[], added: Value[]) =>
+    [...old.slice(0, kept), ...added].slice(drop);
   const buckets = Object.fromEntries(
     BUCKET_NAMES.map((name) => [name, join(past.buckets[name], news.buckets[name] ?? [])]),
   );

@@ -5,11 +5,11 @@
  * they are applied on resuming.
  */
 
-import { type ReadonlySignal, batch, computed, signal } from "@preact/signals";
+import { batch, computed, type ReadonlySignal, signal } from "@preact/signals";
 import { readOrigins } from "../connection/peers.ts";
 import type { History, JobChange, Leader, Stats } from "../connection/results.ts";
 import { type Event, Session } from "../connection/session.ts";
-import { type Past, emptyPast, extendPast } from "./past.ts";
+import { emptyPast, extendPast, type Past } from "./past.ts";
 
 const EVENTS = ["leader", "stats", "jobs", "history"] as const;
 const ASIDE_MAX = 2_000;
@@ -44,7 +44,10 @@ export function brokerNow(): number {
 }
 
 function takeEvent(event: Event): void {
-  if (!isPaused.peek()) return applyEvent(event);
+  if (!isPaused.peek()) {
+    applyEvent(event);
+    return;
+  }
   if (aside.length >= ASIDE_MAX) aside.shift();
   aside.push(event);
   asideCount.value = aside.length;

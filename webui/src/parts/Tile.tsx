@@ -1,7 +1,7 @@
 /** One of the large numbers; it leads to the list behind it. */
 
-import { Link } from "../router/Link.tsx";
 import { isLive } from "../live/queue.ts";
+import { Link } from "../router/Link.tsx";
 import { Count } from "./Count.tsx";
 
 interface Given {

@@ -3,7 +3,13 @@ import { expect, test } from "vitest";
 import { decodeMessage, encodeMessage } from "../../src/connection/encoding.ts";
 
 test("whole numbers are exact both ways, and numbers where they can be", () => {
-  const value = { at: 1706000000000, big: 2n ** 64n - 1n, low: -(2n ** 63n), half: 0.5, list: [-7] };
+  const value = {
+    at: 1706000000000,
+    big: 2n ** 64n - 1n,
+    low: -(2n ** 63n),
+    half: 0.5,
+    list: [-7],
+  };
   expect(decodeMessage(encodeMessage(value))).toEqual(value);
 });
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { Route, addressOf, websocketUrl } from "../../src/connection/route.ts";
+import { addressOf, Route, websocketUrl } from "../../src/connection/route.ts";
 
 const A = "http://10.0.0.7:8080";
 const B = "http://10.0.0.8:8080";

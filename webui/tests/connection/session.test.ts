@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { decodeMessage, encodeMessage } from "../../src/connection/encoding.ts";
-import { type Event, Session, makeFrames } from "../../src/connection/session.ts";
+import { type Event, makeFrames, Session } from "../../src/connection/session.ts";
 
 /** A socket whose other end is this test. */
 class TestSocket {
@@ -92,7 +92,10 @@ describe("greeting", () => {
     const error = { _tag: "NotLeader", message: "no", advice: "ask the leader" };
     last().onopen();
     last().say({ id: "getStats", ok: false, error });
-    expect(session.state.value).toMatchObject({ isLeaderless: true, why: "nobody leads the queue" });
+    expect(session.state.value).toMatchObject({
+      isLeaderless: true,
+      why: "nobody leads the queue",
+    });
   });
 });
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { JsonProblem, formatJson, formatJsonLine, parseJson } from "../../src/figures/json.ts";
+import { formatJson, formatJsonLine, JsonProblem, parseJson } from "../../src/figures/json.ts";
 
 describe("reading", () => {
   test.each([

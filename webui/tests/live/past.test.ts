@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { BUCKET_NAMES, type Commit, type History } from "../../src/connection/results.ts";
-import { COMMITS_KEPT, SECONDS_KEPT, emptyPast, extendPast } from "../../src/live/past.ts";
+import { COMMITS_KEPT, emptyPast, extendPast, SECONDS_KEPT } from "../../src/live/past.ts";
 
 function history(from: number, submitted: number[], more: Partial<History> = {}): History {
   const empty = submitted.map(() => null);
@@ -11,7 +11,15 @@ function history(from: number, submitted: number[], more: Partial<History> = {})
 
 function commit(sequence: number, more: Partial<Commit> = {}): Commit {
   const commitId = `7-${sequence}-a`;
-  return { commitId, at: sequence, mutations: 1, bytes: 9, milliseconds: 5, outcome: "landed", ...more };
+  return {
+    commitId,
+    at: sequence,
+    mutations: 1,
+    bytes: 9,
+    milliseconds: 5,
+    outcome: "landed",
+    ...more,
+  };
 }
 
 test("new seconds follow the known ones", () => {
