@@ -54,7 +54,6 @@ __all__ = ["Call", "Caller", "Dispatcher", "Reply", "Ticket", "refuse"]
 Reply = WireReply | WireErrorReply
 ANSWERED_HERE = frozenset({"hello", "getThrottleStats", "subscribe"})
 """Methods that the core knows nothing of."""
-MAY_WAIT = (ClaimJobs, ReadJob)
 READS = (JobRead, JobsListed)
 """Outcomes that put as much into a reply as was asked for. (Tuples: a union would be made anew for
 each call.)"""
@@ -131,7 +130,7 @@ class Dispatcher:
         for wire in frame.requests:
             call = self._read_one(wire, caller, context)
             request = call.request
-            if isinstance(request, MAY_WAIT) and request.wait_until_ms:
+            if (type(request) is ClaimJobs or type(request) is ReadJob) and request.wait_until_ms:
                 waiting.append(Ticket([call], frame.encoding, is_waiting=True))
             else:
                 prompt.calls.append(call)

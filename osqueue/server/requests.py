@@ -92,8 +92,6 @@ NAME_CHARS_SHOWN = 80
 """How much of a wrong name an error repeats."""
 RANDOM_BITS = 74
 """Of the ids made here."""
-GREEDY = (ClaimJobs, ListJobs)
-"""Requests that return as many jobs as fit into their reply."""
 CURSOR = re.compile(r"[0-9]{1,15}\Z")
 """The order number of the last job listed; to clients it is opaque."""
 
@@ -426,9 +424,9 @@ def cut_budgets(requests: Sequence[Request], limits: Limits) -> None:
     """
     greedy: list[ClaimJobs | ListJobs] = []
     for request in requests:
-        if isinstance(request, GREEDY):
+        if type(request) is ClaimJobs or type(request) is ListJobs:
             greedy.append(request)
-        elif isinstance(request, CompleteJobs) and request.claim is not None:
+        elif type(request) is CompleteJobs and request.claim is not None:
             greedy.append(request.claim)
     if not greedy:
         return

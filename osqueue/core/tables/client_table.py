@@ -144,7 +144,11 @@ class ClientTable:
             return self.refuse(repeat)
         if entry.raise_floor(repeat.floor) or entry.last_used != leadership_ms:
             self._touch(repeat.client_id, entry, leadership_ms)
-        return entry if entry.has(repeat.sequence) else self.refuse(repeat)
+        if entry.has(repeat.sequence):
+            return entry
+        if entry.floor <= repeat.sequence < entry.floor + APPLIED_SEQUENCES_MAX:
+            return None
+        return self.refuse(repeat)
 
     def has_answered(self, repeat: RepeatKey) -> bool:
         """Whether the sequence was applied, or can never be. Changes nothing."""

@@ -201,17 +201,18 @@ class Batch:
 
 def claim_of(request: Request) -> ClaimJobs | None:
     """The claim that a request is or brings along."""
-    if isinstance(request, ClaimJobs):
+    # By their types: asking each in vain whether it is an instance costs four times as much.
+    if type(request) is ClaimJobs:
         return request
-    return request.claim if isinstance(request, CompleteJobs) else None
+    return request.claim if type(request) is CompleteJobs else None
 
 
 def claim_key(request: Request) -> ClaimKey | None:
     """What a repeat of its claim has in common with it; None: it claims nothing, or cannot be
     repeated."""
-    if isinstance(request, ClaimJobs):
+    if type(request) is ClaimJobs:
         worker_id, repeat_id = request.worker_id, request.repeat_id
-    elif isinstance(request, CompleteJobs) and request.claim is not None:
+    elif type(request) is CompleteJobs and request.claim is not None:
         worker_id, repeat_id = request.claim.worker_id, request.claim_repeat_id
     else:
         return None
