@@ -132,6 +132,21 @@ class Broker:
         return self._term is not None and self._term.is_trusted(self._clock.steady_ms())
 
     @property
+    def store_description(self) -> str:
+        """Names the store for a person."""
+        return self._calls.description
+
+    @property
+    def heartbeat_interval_ms(self) -> int:
+        """The longest that this broker, leading, goes without a write."""
+        return self._pace.heartbeat_interval_ms
+
+    @property
+    def broker_timeout_ms(self) -> int:
+        """How long standbys wait for this broker, leading, to write."""
+        return self._pace.broker_timeout_ms
+
+    @property
     def epoch(self) -> int:
         """The newest term that this broker knows of; 0 before the first load."""
         header = self._leadership.header
@@ -205,6 +220,7 @@ class Broker:
         """
         assert not self._is_running, "it runs already"
         self._is_running = True
+        self.statistics.totals.since = self.now_ms()
         is_started = False
 
         def report_started() -> None:

@@ -18,7 +18,7 @@ from osqueue.core.writes.effects import CommitSummary
 
 __all__ = ["EVENT_NAMES", "ChangeFeed", "FeedEvents", "Leader", "Subscription"]
 
-EVENT_NAMES = ("stats", "jobs", "commit", "leader")
+EVENT_NAMES = ("stats", "jobs", "commit", "leader", "history")
 JOBS_KEPT_MAX = 10_000
 COMMITS_KEPT_MAX = 256
 PACE_S = 0.05

@@ -37,8 +37,7 @@ async def run_term(
         match effect:
             case Settle():
                 if effect.commit is not None:
-                    statistics.commits += 1
-                    statistics.last_commit = effect.commit
+                    statistics.note_commit(effect.commit)
                     feed.publish(effect.commit, effect.changes)
                 await wake(effect.tickets)
             case WriteDocument():

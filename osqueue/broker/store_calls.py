@@ -5,12 +5,13 @@ Exactly one attempt: whether to try again is the machine's to decide.
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Literal, Protocol
 
 import structlog
 import trio
 
 from osqueue.broker.clocks import Clock
+from osqueue.broker.history import Attempt
 from osqueue.broker.statistics import Statistics
 from osqueue.core.document import HEAD_BYTES_MAX
 from osqueue.core.writes.effects import LoadDocument, WriteDocument
@@ -99,6 +100,7 @@ class StoreCalls:
         Cancellation: the attempt may land; nothing is reported.
         """
         self._statistics.writes += 1
+        started_ms = self._clock.steady_ms()
         base = effect.base_version
         condition = Absent() if base is None else Match(Version(base))
         version: Version | None = None
@@ -106,7 +108,7 @@ class StoreCalls:
             try:
                 version = await self._store.put(self._key, effect.chunks, condition=condition)
             except (VersionConflict, ObjectMissing):
-                self._statistics.conflicts += 1
+                self._note_failed(effect, started_ms, "conflict")
                 machine.write_conflicted()
                 return
             except (NotApplied, AccessDenied) as error:
@@ -119,11 +121,29 @@ class StoreCalls:
             self._statistics.bytes_written += sum(map(len, effect.chunks))
             machine.write_succeeded(version, self._clock.steady_ms())
             return
-        self._statistics.unknown_outcomes += 1
+        self._note_failed(effect, started_ms, "unknown")
         timed_out_ms = effect.timeout_ms if deadline.cancelled_caught else None
         if timed_out_ms is not None:
             log.warning("a write was not answered in time", timeout_ms=timed_out_ms)
         machine.write_outcome_unknown(timed_out_ms=timed_out_ms)
+
+    def _note_failed(
+        self, effect: WriteDocument, started_ms: int, outcome: Literal["conflict", "unknown"]
+    ) -> None:
+        attempt = Attempt(
+            commit_id=effect.commit_id,
+            at=self._clock.now_ms(),
+            mutations=effect.mutations,
+            bytes=sum(map(len, effect.chunks)),
+            milliseconds=self._clock.steady_ms() - started_ms,
+            outcome=outcome,
+        )
+        self._statistics.note_failed_attempt(attempt)
+
+    @property
+    def description(self) -> str:
+        """Names the store for a person."""
+        return self._store.description
 
     async def load(self, effect: LoadDocument, machine: Machine) -> None:
         """Read once and report what was found. A read of the whole that timed out doubles the next

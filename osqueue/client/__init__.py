@@ -14,9 +14,13 @@ from osqueue.client.events import (
 from osqueue.client.requests import Claim, Completion, Held, JobError, Lease, NewJob
 from osqueue.client.results import (
     ClaimedJob,
+    CommitRecord,
     Completions,
     Failure,
     Heartbeats,
+    HeldJob,
+    History,
+    HistoryBuckets,
     JobDead,
     JobDetails,
     JobFailure,
@@ -24,7 +28,11 @@ from osqueue.client.results import (
     Stats,
     Submitted,
     SubmittedJobs,
+    Takeover,
     ThrottleStats,
+    Totals,
+    WorkerDetails,
+    WorkerPage,
 )
 
 __all__ = [
@@ -32,6 +40,7 @@ __all__ = [
     "ClaimedJob",
     "Client",
     "CommitEvent",
+    "CommitRecord",
     "Completion",
     "Completions",
     "Event",
@@ -39,6 +48,9 @@ __all__ = [
     "Gap",
     "Heartbeats",
     "Held",
+    "HeldJob",
+    "History",
+    "HistoryBuckets",
     "JobChange",
     "JobDead",
     "JobDetails",
@@ -54,5 +66,9 @@ __all__ = [
     "Submitted",
     "SubmittedJobs",
     "Subscription",
+    "Takeover",
     "ThrottleStats",
+    "Totals",
+    "WorkerDetails",
+    "WorkerPage",
 ]

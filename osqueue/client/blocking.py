@@ -86,6 +86,8 @@ class BlockingClient:
     get_job = BlockingMethod(Client.get_job)
     list_jobs = BlockingMethod(Client.list_jobs)
     stats = BlockingMethod(Client.stats)
+    history = BlockingMethod(Client.history)
+    workers = BlockingMethod(Client.workers)
     pause = BlockingMethod(Client.pause)
     resume = BlockingMethod(Client.resume)
     health = BlockingMethod(Client.health)

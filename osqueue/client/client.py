@@ -19,6 +19,7 @@ from osqueue.client.events import EventName, Subscription, check_names
 from osqueue.client.requests import NewJob, encode_params
 from osqueue.client.results import (
     Cancelled,
+    History,
     JobDead,
     JobDetails,
     JobPage,
@@ -28,6 +29,7 @@ from osqueue.client.results import (
     Submitted,
     SubmittedJobs,
     ThrottleStats,
+    WorkerPage,
 )
 from osqueue.client.values import encode_value
 from osqueue.client.worker_calls import WorkerCalls
@@ -35,9 +37,11 @@ from osqueue.core.errors import InvalidRequest, QueueFull
 from osqueue.core.job import JobStatus
 from osqueue.core.retry_policy import RetryPolicy
 from osqueue.protocol.params import (
+    GetHistoryParams,
     GetJobParams,
     JobParams,
     ListJobsParams,
+    ListWorkersParams,
     PauseQueueParams,
     QueueParams,
     RedriveDeadParams,
@@ -64,6 +68,8 @@ REDRIVEN = Decoder(Redriven)
 JOB = Decoder(JobDetails)
 JOB_PAGE = Decoder(JobPage)
 STATS = Decoder(Stats)
+HISTORY = Decoder(History)
+WORKER_PAGE = Decoder(WorkerPage)
 THROTTLE_STATS = Decoder(ThrottleStats)
 NOTHING = Decoder(Nothing)
 
@@ -324,6 +330,22 @@ class Client(WorkerCalls):
     async def stats(self) -> Stats:
         """Counts of the committed queue."""
         return await self._read("getStats", QueueParams(), STATS)
+
+    async def history(self, *, seconds: int | None = None) -> History:
+        """What the leader has seen lately: figures by the second, its newest writes, who has led.
+
+        Args:
+            seconds: how far back, 1 to 600; by default 300.
+        """
+        return await self._read("getHistory", GetHistoryParams(seconds=seconds), HISTORY)
+
+    async def workers(self, *, limit: int | None = None) -> WorkerPage:
+        """The workers that the leader has heard of lately, or that hold jobs, and what they hold.
+
+        Args:
+            limit: at most so many, those heard of last; 1 to 1,000, by default 100.
+        """
+        return await self._read("listWorkers", ListWorkersParams(limit=limit), WORKER_PAGE)
 
     async def throttle_stats(self) -> ThrottleStats:
         """What limits of the store have cost the broker since it started."""

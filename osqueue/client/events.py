@@ -61,6 +61,13 @@ class JobChange(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     type: str = ""
     attempts: int = 0
     worker_id: str = ""
+    """Whose doing it was; empty: no worker's."""
+    at: int = 0
+    """When it happened, ms since the epoch."""
+    started_at: int = 0
+    """When the attempt was claimed that runs, or has just ended; 0: there is none."""
+    error_type: str = ""
+    """Of the error that the attempt has ended with."""
 
 
 class JobsEvent(msgspec.Struct, frozen=True):
@@ -76,6 +83,8 @@ class CommitEvent(msgspec.Struct, frozen=True, rename="camel"):
     mutations: int = 0
     bytes: int = 0
     milliseconds: int = 0
+    at: int = 0
+    """When it was settled, ms since the epoch."""
 
 
 class LeaderEvent(msgspec.Struct, frozen=True, rename="camel"):

@@ -47,7 +47,7 @@ _WAITING = frozenset({"scheduled", "unclaimed"})
 _encode = msgspec.json.Encoder().encode
 
 
-class Takeover(msgspec.Struct, frozen=True, rename="camel"):
+class Takeover(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
     """One change of leader: what settles writes whose reply was lost."""
 
     epoch: int
@@ -56,6 +56,8 @@ class Takeover(msgspec.Struct, frozen=True, rename="camel"):
     """Who took over."""
     taken_from: str
     """The commit id that was found and replaced; empty: the queue was created."""
+    at: int = 0
+    """When, ms since the epoch, by the new leader's clock; 0: not known."""
 
 
 class Header(msgspec.Struct, rename="camel", kw_only=True):

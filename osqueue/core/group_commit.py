@@ -332,6 +332,8 @@ class GroupCommit:
             chunks=pending.chunks,
             base_version=pending.base_version,
             timeout_ms=self._pace.attempt_timeout_ms(pending.document_bytes),
+            commit_id=self._next_header.commit_id,
+            mutations=batch.mutations_count,
         )
 
     def _give_up(self, pending: PendingWrite, batch: Batch, steady_ms: int) -> None:
@@ -372,6 +374,8 @@ class GroupCommit:
             mutations=batch.mutations_count,
             document_bytes=pending.document_bytes,
             duration_ms=steady_ms - pending.started_ms,
+            at=self.header.broker_heartbeat + steady_ms - pending.started_ms,
+            tally=self.state.take_tally(),
         )
         self._settle_batch(summary)
         if self._is_releasing:

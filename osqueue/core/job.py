@@ -41,6 +41,10 @@ class JobError(msgspec.Struct, frozen=True, gc=False, rename="camel", omit_defau
     attempt: int = 0
     at: int = 0
     """When it was reported, ms since the epoch."""
+    started_at: int = 0
+    """When the attempt was claimed, ms since the epoch; 0: not known."""
+    worker_id: str = ""
+    """Whose attempt it was."""
 
 
 def _three() -> int:
@@ -73,6 +77,8 @@ class Job(msgspec.Struct, gc=False, rename="camel", omit_defaults=True, forbid_u
     """-100 to 100, higher first."""
     run_at: int = 0
     """When a scheduled job becomes claimable, ms since the epoch."""
+    ready_at: int = 0
+    """When an unclaimed job became claimable again, ms since the epoch; 0: when it was created."""
     unique_key: str = ""
     result_ttl_ms: int = 0
     """How long the completed job is kept; 0: not at all."""
@@ -83,6 +89,8 @@ class Job(msgspec.Struct, gc=False, rename="camel", omit_defaults=True, forbid_u
     lease_ms: int = 0
     heartbeat: int = 0
     """When the worker was last heard of, ms since the epoch, as of the write that holds it."""
+    started_at: int = 0
+    """When the attempt was claimed that is running, or that has completed the job."""
     cancel_requested: bool = False
     errors: tuple[JobError, ...] = ()
     """Newest last."""
@@ -98,13 +106,18 @@ class Job(msgspec.Struct, gc=False, rename="camel", omit_defaults=True, forbid_u
         return self.status in ("completed", "dead")
 
     @property
+    def waiting_since(self) -> int:
+        """Since when a job that is unclaimed has been so, ms since the epoch."""
+        return self.ready_at or self.created_at
+
+    @property
     def is_held(self) -> bool:
         """Whether a worker holds it."""
         return self.status == "in_progress"
 
 
-def change_status(job: Job, status: JobStatus) -> None:
-    """Set the status of a job; an illegal change is a bug and asserts."""
+def change_status(job: Job, status: JobStatus, now_ms: int = 0) -> None:
+    """Set the status of a job, and since when it has it; an illegal change is a bug and asserts."""
     assert (job.status, status) in STATUS_CHANGES, (
         f"{job.id}: {job.status} to {status} is no change"
     )
@@ -113,5 +126,10 @@ def change_status(job: Job, status: JobStatus) -> None:
         job.worker_id = job.claim_id = ""
         job.lease_ms = job.heartbeat = 0
         job.cancel_requested = False
+    if status == "in_progress":
+        job.started_at = now_ms
+    elif status != "completed":
+        job.started_at = 0
+    job.ready_at = now_ms if status == "unclaimed" else 0
     if status != "scheduled":
         job.run_at = 0

@@ -356,7 +356,7 @@ class Leadership:
     def _begin_takeover(self, candidate: LoadedDocument, now_ms: int, steady_ms: int) -> None:
         old = candidate.header
         epoch = old.epoch + 1
-        takeover = Takeover(epoch=epoch, broker_name=self._identity.name, taken_from=old.commit_id)
+        takeover = Takeover(epoch, self._identity.name, taken_from=old.commit_id, at=now_ms)
         commit_id = self._commit_ids.next(epoch)
         header = candidate.header = msgspec.structs.replace(
             old,
@@ -389,6 +389,7 @@ class Leadership:
             chunks=pending.chunks,
             base_version=pending.base_version,
             timeout_ms=self._pace.attempt_timeout_ms(pending.document_bytes),
+            commit_id=str(pending.commit_id),
         )
 
     def _end_act(self) -> PendingWrite:

@@ -26,12 +26,14 @@ __all__ = [
     "HeartbeatJobs",
     "Lease",
     "ListJobs",
+    "ListWorkers",
     "Mutation",
     "NewJob",
     "PauseQueue",
     "Query",
     "ReadDocument",
     "ReadJob",
+    "ReadLineage",
     "ReadStats",
     "RedriveDead",
     "RepeatKey",
@@ -265,6 +267,19 @@ class ListJobs(Query):
     """Only jobs submitted after this one: the cursor."""
     byte_budget: int = 0
     """Stop before the payloads exceed this many bytes, but never before the first; 0: no bound."""
+
+
+class ListWorkers(Query):
+    """Workers that are known, those heard of last. Outcome: WorkersListed."""
+
+    limit: int = 100
+
+
+class ReadLineage(Query):
+    """Who has led. Outcome: LineageRead."""
+
+    seconds: int = 300
+    """How far back the figures go that the shell adds."""
 
 
 class ReadDocument(Query):

@@ -18,6 +18,7 @@ __all__ = [
     "ClientClosed",
     "DeadRedriven",
     "DocumentRead",
+    "HeldJob",
     "JobCancelled",
     "JobChange",
     "JobDeleted",
@@ -30,10 +31,14 @@ __all__ = [
     "JobsExtended",
     "JobsListed",
     "JobsSubmitted",
+    "LineageRead",
+    "ListedWorker",
     "Outcome",
+    "PastTerm",
     "QueuePaused",
     "QueueResumed",
     "QueueStats",
+    "WorkersListed",
 ]
 
 
@@ -161,6 +166,16 @@ class QueueStats(msgspec.Struct, frozen=True):
     """When the job that is next in line was created, ms since the epoch; 0: none waits."""
     epoch: int
     commit_id: str
+    oldest_unclaimed_at: int
+    """Since when the job has been claimable that has been so longest, ms since the epoch; 0: none
+    waits."""
+    next_run_at: int
+    """When the next scheduled job is due, ms since the epoch; 0: none is scheduled."""
+    workers: int
+    """How many hold jobs, wait for some, or were heard of lately."""
+    dead_by_type: list[tuple[str, int]]
+    """The types with most dead letters, and how many."""
+    document_bytes: int
 
 
 class JobChange(msgspec.Struct, frozen=True):
@@ -173,6 +188,12 @@ class JobChange(msgspec.Struct, frozen=True):
     worker_id: str
     """Who holds it, or whose report or silence changed it; empty: no worker's doing."""
     attempts: int
+    at: int = 0
+    """When it happened, ms since the epoch."""
+    started_at: int = 0
+    """When the attempt was claimed that runs, or that this change has ended; 0: there is none."""
+    error_type: str = ""
+    """Of the error that this change reports."""
 
     @property
     def has_ended(self) -> bool:
@@ -193,6 +214,66 @@ class JobsListed(msgspec.Struct, frozen=True):
     stats: QueueStats
     next_after_order: int | None
     """The cursor of the next page; None: this was the last."""
+
+
+class HeldJob(msgspec.Struct, frozen=True):
+    """A job that a worker holds."""
+
+    job_id: str
+    type: str
+    attempt: int
+    started_at: int
+    """When it was claimed, ms since the epoch; 0: not known."""
+    lease_ms: int
+    lease_left_ms: int
+    cancel_requested: bool
+
+
+class ListedWorker(msgspec.Struct, frozen=True):
+    """A worker, and what it holds."""
+
+    worker_id: str
+    first_seen_at: int
+    last_seen_at: int
+    is_polling: bool
+    """A claim of it waits."""
+    types: list[str]
+    """What its last claim asked for; empty: all."""
+    claimed: int
+    """Attempts that it has begun, since it was first seen by this leader."""
+    completed: int
+    failed: int
+    held: int
+    """Jobs that it holds."""
+    jobs: list[HeldJob]
+    """The first of them, in order of submission."""
+
+
+class WorkersListed(msgspec.Struct, frozen=True):
+    """Workers in the order of their ids."""
+
+    workers: list[ListedWorker]
+    total: int
+    """How many there are."""
+    now_ms: int
+    """The wall clock to which the times of the leases are relative."""
+
+
+class PastTerm(msgspec.Struct, frozen=True):
+    """A term of the queue, this one or one before."""
+
+    epoch: int
+    broker_name: str
+    at: int
+    """When it began, ms since the epoch; 0: not known."""
+
+
+class LineageRead(msgspec.Struct, frozen=True):
+    """Who has led, the newest last."""
+
+    terms: list[PastTerm]
+    seconds: int
+    """As the query had it."""
 
 
 class DocumentRead(msgspec.Struct, frozen=True):
@@ -218,6 +299,8 @@ Outcome = (
     | QueueStats
     | JobRead
     | JobsListed
+    | WorkersListed
+    | LineageRead
     | DocumentRead
     | QueueError
 )

@@ -2,41 +2,71 @@
 
 from __future__ import annotations
 
+from heapq import nlargest
+from operator import itemgetter
+
 import msgspec
 
-from osqueue.core.document import Header
-from osqueue.core.mutations import ListJobs, Query, ReadDocument, ReadJob, ReadStats
-from osqueue.core.outcomes import DocumentRead, JobRead, JobsListed, Outcome, QueueStats
-from osqueue.core.queue_state import QueueState
+from osqueue.core.mutations import (
+    ListJobs,
+    ListWorkers,
+    Query,
+    ReadDocument,
+    ReadJob,
+    ReadLineage,
+    ReadStats,
+)
+from osqueue.core.outcomes import (
+    DocumentRead,
+    JobRead,
+    JobsListed,
+    LineageRead,
+    Outcome,
+    PastTerm,
+    QueueStats,
+)
+from osqueue.core.reads.committed_view import CommittedView
+from osqueue.core.reads.known_workers import count_workers, list_workers
 from osqueue.core.tables.refusals import refuse_missing
 
-__all__ = ["SCANNED_JOBS_MAX", "evaluate_query"]
+__all__ = ["DEAD_TYPES_SHOWN", "SCANNED_JOBS_MAX", "evaluate_query"]
+
+DEAD_TYPES_SHOWN = 5
+"""Types of which the counts tell how many are dead."""
 
 SCANNED_JOBS_MAX = 20_000
 """Jobs that one page looks at. A filter that few jobs pass gets a shorter page, even an empty one,
 and a cursor: nobody else waits while a million jobs are looked through."""
 
 
-def evaluate_query(
-    query: Query, state: QueueState, header: Header, committed_chunks: list[bytes]
-) -> Outcome:
-    """Answer a query from the state, the header and the chunks of the last commit."""
-    if isinstance(query, ReadStats):
-        return _stats(state, header)
-    if isinstance(query, ReadJob):
-        job = state.table.by_id.get(query.job_id)
-        return (
-            refuse_missing(query.job_id) if job is None else JobRead(msgspec.structs.replace(job))
-        )
-    if isinstance(query, ListJobs):
-        return _list(query, state, header)
-    assert isinstance(query, ReadDocument), f"{type(query).__name__} has no evaluation"
-    return DocumentRead(committed_chunks)
+def evaluate_query(query: Query, view: CommittedView) -> Outcome:
+    """Answer a query from what was committed last."""
+    match query:
+        case ReadStats():
+            return _stats(view)
+        case ReadJob():
+            job = view.state.table.by_id.get(query.job_id)
+            if job is None:
+                return refuse_missing(query.job_id)
+            return JobRead(msgspec.structs.replace(job))
+        case ListJobs():
+            return _list(query, view)
+        case ListWorkers():
+            return list_workers(query, view)
+        case ReadLineage():
+            terms = [
+                PastTerm(term.epoch, term.broker_name, term.at) for term in view.header.lineage
+            ]
+            return LineageRead(terms, query.seconds)
+        case _:
+            assert isinstance(query, ReadDocument), f"{type(query).__name__} has no evaluation"
+            return DocumentRead(view.chunks)
 
 
-def _stats(state: QueueState, header: Header) -> QueueStats:
-    table = state.table
-    next_id = table.ready.next_id((), ())
+def _stats(view: CommittedView) -> QueueStats:
+    state, table = view.state, view.state.table
+    next_id, longest_id = table.ready.next_id((), ()), table.ready.longest_id()
+    dead_types = nlargest(DEAD_TYPES_SHOWN, table.dead_by_type.items(), key=itemgetter(1))
     return QueueStats(
         total=len(table.by_id),
         scheduled=table.counts["scheduled"],
@@ -48,13 +78,19 @@ def _stats(state: QueueState, header: Header) -> QueueStats:
         paused=state.totals.paused,
         paused_types=sorted(state.paused_types),
         next_created_at=0 if next_id is None else table.by_id[next_id].created_at,
-        epoch=header.epoch,
-        commit_id=header.commit_id,
+        epoch=view.header.epoch,
+        commit_id=view.header.commit_id,
+        oldest_unclaimed_at=0 if longest_id is None else table.by_id[longest_id].waiting_since,
+        next_run_at=table.due.next_ms() or 0,
+        workers=count_workers(view),
+        dead_by_type=dead_types,
+        document_bytes=sum(map(len, view.chunks)),
     )
 
 
-def _list(query: ListJobs, state: QueueState, header: Header) -> JobsListed:
-    page = JobsListed([], _stats(state, header), None)
+def _list(query: ListJobs, view: CommittedView) -> JobsListed:
+    state = view.state
+    page = JobsListed([], _stats(view), None)
     page_bytes = 0
     for scanned, job in enumerate(state.table.blocks.after(query.after_order), start=1):
         if scanned > SCANNED_JOBS_MAX:

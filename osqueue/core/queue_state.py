@@ -68,7 +68,9 @@ from osqueue.core.tables.client_table import ClientTable
 from osqueue.core.tables.job_table import JobTable
 from osqueue.core.tables.refusals import JOB_OVERHEAD_BYTES, estimate_bytes, refuse_submit
 from osqueue.core.tables.repeat_answers import read_answer, store_answer
+from osqueue.core.tables.tally import Tally
 from osqueue.core.tables.totals import Totals
+from osqueue.core.tables.worker_table import WorkerTable
 
 __all__ = ["QueueState"]
 
@@ -92,6 +94,9 @@ class QueueState:
         self.totals = totals or Totals()
         self.clients = clients or ClientTable()
         self.paused_types = set(paused_types)
+        self.workers = WorkerTable()
+        self.tally = Tally()
+        """What was done since the last commit; taken by whoever commits."""
         self.lease_ms_min = 0
         """Twice the broker's timeout in force; shorter leases are raised to it."""
         self.added_bytes = 0
@@ -115,6 +120,7 @@ class QueueState:
     def apply(self, mutation: Mutation, now_ms: int, steady_ms: int) -> Outcome:
         """Apply one mutation, or answer its repeat. A refusal is returned, and changed nothing."""
         applier = _APPLIERS[type(mutation)]
+        self.table.now_ms = now_ms
         repeat = mutation.repeat
         if repeat is None:
             return applier(self, mutation, now_ms, steady_ms)
@@ -200,10 +206,13 @@ class QueueState:
             else:
                 duplicates.append(index)
             job_ids.append(queued_id or new_job.id)
+        self.tally.submitted += len(job_ids) - len(duplicates)
         return JobsSubmitted(job_ids, duplicates)
 
     def claim_under(self, repeat_id: str, claim: ClaimJobs, now_ms: int) -> JobsClaimed:
         """The jobs still held under the repeat id, otherwise the next ones."""
+        worker = self.workers.heard_of(claim.worker_id, now_ms)
+        worker.types = claim.types
         if repeat_id and self.table.holds_claim(claim.worker_id, repeat_id):
             return self._still_held(claim.worker_id, repeat_id)
         claimed: list[ClaimedJob] = []
@@ -218,6 +227,8 @@ class QueueState:
                 break
             self._hand_out(job, claim, repeat_id, now_ms)
             claimed.append(ClaimedJob.of(job))
+        worker.claimed += len(claimed)
+        self.tally.claimed += len(claimed)
         return JobsClaimed(claimed)
 
     def refuse_growth(
@@ -232,6 +243,14 @@ class QueueState:
             added_bytes=estimate_bytes(new_jobs) - estimate_bytes(ended),
             ended_count=len(ended),
         )
+
+    def take_tally(self) -> Tally:
+        """What was done since it was last taken."""
+        tally, self.tally = self.tally, Tally()
+        longest_id = self.table.ready.longest_id()
+        if longest_id is not None:
+            tally.oldest_unclaimed_at = self.table.by_id[longest_id].waiting_since
+        return tally
 
     def check_invariants(self) -> None:
         """Assert what must hold between any two mutations; O(jobs)."""
@@ -270,6 +289,7 @@ class QueueState:
         return self.table.ready.next_id(claim.types, self.paused_types)
 
     def _hand_out(self, job: Job, claim: ClaimJobs, repeat_id: str, now_ms: int) -> None:
+        self.tally.waits_ms.append(now_ms - job.waiting_since)
         job.attempts += 1
         job.worker_id = claim.worker_id
         job.claim_id = repeat_id
@@ -295,6 +315,7 @@ def _heartbeat_jobs(
     held: list[str] = []
     lost: list[str] = []
     cancel_requested: list[str] = []
+    state.workers.heard_of(mutation.worker_id, now_ms)
     since_ms = mutation.arrived_ms or steady_ms
     for lease in mutation.leases:
         job = state.table.find_held(mutation.worker_id, lease)

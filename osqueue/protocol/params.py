@@ -24,6 +24,7 @@ __all__ = [
     "EventName",
     "FailJobParams",
     "FollowingClaimParams",
+    "GetHistoryParams",
     "GetJobParams",
     "HeartbeatJobsParams",
     "HeartbeatParams",
@@ -31,6 +32,7 @@ __all__ = [
     "JobParams",
     "LeaseParams",
     "ListJobsParams",
+    "ListWorkersParams",
     "NewJobParams",
     "Params",
     "PauseQueueParams",
@@ -46,7 +48,7 @@ __all__ = [
 ABSENT = Raw(b"")
 """Stands for a payload, result or params that the message does not have."""
 EventName = str
-"""`stats`, `jobs`, `commit` or `leader`."""
+"""`stats`, `jobs`, `commit`, `leader` or `history`."""
 
 
 class Params(msgspec.Struct, rename="camel", omit_defaults=True, gc=False):
@@ -237,6 +239,20 @@ class ListJobsParams(QueueParams, kw_only=True):
     """1 to 1,000, and absent 1,000."""
     cursor: str | None = None
     """From the reply before; stable when jobs come and go."""
+
+
+class ListWorkersParams(QueueParams, kw_only=True):
+    """Workers that the leader knows."""
+
+    limit: int | None = None
+    """1 to 1,000, and absent 100."""
+
+
+class GetHistoryParams(QueueParams, kw_only=True):
+    """What happened lately."""
+
+    seconds: int | None = None
+    """1 to 600, and absent 300: how far back."""
 
 
 class PauseQueueParams(QueueParams, kw_only=True):

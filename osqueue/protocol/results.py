@@ -15,22 +15,27 @@ from osqueue.core.job import JobStatus
 from osqueue.core.retry_policy import RetryPolicy
 
 __all__ = [
+    "BucketsView",
     "CancelJobResult",
     "ClaimJobResult",
     "ClaimJobsResult",
     "ClaimedJobView",
     "CommitEvent",
+    "CommitView",
     "CompleteJobsResult",
     "EmptyResult",
     "FailJobResult",
     "HeartbeatJobsResult",
     "HeartbeatResult",
+    "HeldJobView",
     "HelloResult",
+    "HistoryResult",
     "JobChangeView",
     "JobErrorView",
     "JobView",
     "LeaderEvent",
     "ListJobsResult",
+    "ListWorkersResult",
     "ListedJobView",
     "RedriveDeadResult",
     "Result",
@@ -39,7 +44,11 @@ __all__ = [
     "StorageCounts",
     "SubmitJobResult",
     "SubmitJobsResult",
+    "TakeoverView",
     "ThrottleStatsResult",
+    "TotalsView",
+    "TypeCount",
+    "WorkerView",
 ]
 
 
@@ -165,6 +174,9 @@ class JobErrorView(Result):
     attempt: int = 0
     at: int = 0
     """Ms since the epoch."""
+    started_at: int = 0
+    """When the attempt was claimed."""
+    worker_id: str = ""
 
 
 class ListedJobView(Result):
@@ -184,6 +196,10 @@ class ListedJobView(Result):
     """Only while it is in progress, as is `heartbeat`."""
     heartbeat: int = 0
     run_at: int = 0
+    ready_at: int = 0
+    """When it became claimable again; absent: it has been since it was created."""
+    started_at: int = 0
+    """When its attempt was claimed, of a running or a completed job."""
     priority: int = 0
     unique_key: str = ""
     cancel_requested: bool = False
@@ -217,12 +233,54 @@ class ListJobsResult(Result):
 
 
 class StorageCounts(Result):
-    """What this broker asked of the store since it started."""
+    """The store, and what this broker asked of it since it started."""
 
     reads: int
     writes: int
     bytes_read: int
     bytes_written: int
+    description: str
+    """Names the store for a person."""
+    commits: int
+    """Writes that landed."""
+    conflicts: int
+    """Attempts that were refused because the document was not the expected one."""
+    unknown_outcomes: int
+    """Attempts that were not answered."""
+
+
+class TypeCount(Result):
+    """How many jobs of one type."""
+
+    type: str
+    count: int
+
+
+class TotalsView(Result):
+    """What this broker has committed since it started."""
+
+    since: int
+    """When it started."""
+    submitted: int
+    claimed: int
+    """Attempts begun."""
+    completed: int
+    failed: int
+    """Attempts that failed, or whose lease ran out."""
+    died: int
+    """Jobs that became dead letters."""
+
+
+class CommitView(Result):
+    """One write, or an attempt of one."""
+
+    commit_id: str
+    at: int
+    mutations: int
+    bytes: int
+    """Of the document."""
+    milliseconds: int
+    outcome: Literal["landed", "conflict", "unknown"]
 
 
 class StatsResult(Result):
@@ -244,6 +302,110 @@ class StatsResult(Result):
     epoch: int
     commit_id: str
     storage: StorageCounts
+    now: int
+    """The broker's clock."""
+    broker_name: str
+    heartbeat_interval_ms: int
+    """The longest that the broker goes without a write."""
+    broker_timeout_ms: int
+    """How long standbys wait for such a write."""
+    oldest_unclaimed_at: int
+    """Since when the job has been claimable that has been so longest; 0: none waits."""
+    next_run_at: int
+    """When the next scheduled job is due; 0: none is scheduled."""
+    workers: int
+    """How many hold jobs, wait for some, or were heard of lately."""
+    dead_by_type: list[TypeCount]
+    """The types with most dead letters."""
+    document_bytes: int
+    totals: TotalsView
+    last_commit: CommitView | UnsetType = UNSET
+    """Absent: there was none yet."""
+
+
+class BucketsView(Result):
+    """Figures by the second, columns of equal length; null where nothing was measured."""
+
+    submitted: list[int]
+    claimed: list[int]
+    completed: list[int]
+    failed: list[int]
+    commits: list[int]
+    mutations: list[int]
+    conflicts: list[int]
+    unknown_outcomes: list[int]
+    commit_ms_p50: list[int | None]
+    commit_ms_p99: list[int | None]
+    wait_ms_p50: list[int | None]
+    """From when a job was claimable to its claim."""
+    wait_ms_p99: list[int | None]
+    oldest_wait_ms: list[int | None]
+    """Of the job that had been claimable longest, at the last commit of the second."""
+
+
+class TakeoverView(Result):
+    """The beginning of a term."""
+
+    epoch: int
+    broker_name: str
+    at: int = 0
+    """Absent: not known."""
+
+
+class HistoryResult(Result):
+    """What the leader has seen lately; as an event, what is new of it."""
+
+    now: int
+    bucket_ms: int
+    begin: int = msgspec.field(name="from")
+    """When the first bucket began."""
+    buckets: BucketsView
+    """Up to the last full second."""
+    commits: list[CommitView]
+    """The newest last."""
+    takeovers: list[TakeoverView]
+    """The newest last."""
+
+
+class HeldJobView(Result):
+    """A job that a worker holds."""
+
+    job_id: str
+    type: str
+    attempt: int
+    started_at: int
+    lease_ms: int
+    lease_left_ms: int
+    """At the moment of the answer."""
+    cancel_requested: bool = False
+
+
+class WorkerView(Result):
+    """A worker, and what it holds."""
+
+    worker_id: str
+    first_seen_at: int
+    last_seen_at: int
+    is_polling: bool
+    """A claim of it waits."""
+    types: list[str]
+    """What it last asked for; empty: all."""
+    claimed: int
+    """Attempts since this leader first heard of it."""
+    completed: int
+    failed: int
+    held: int
+    """Jobs that it holds."""
+    jobs: list[HeldJobView]
+    """The first 20 of them."""
+
+
+class ListWorkersResult(Result):
+    """Workers that the leader knows, by their ids."""
+
+    workers: list[WorkerView]
+    total: int
+    now: int
 
 
 class ThrottleStatsResult(Result):
@@ -280,7 +442,13 @@ class JobChangeView(Result):
     status: str
     type: str
     attempts: int
+    at: int
+    """When it happened."""
     worker_id: str = ""
+    started_at: int = 0
+    """When the attempt was claimed that runs, or has just ended."""
+    error_type: str = ""
+    """Of the error that the attempt ended with."""
 
 
 class CommitEvent(Result):
@@ -290,6 +458,7 @@ class CommitEvent(Result):
     mutations: int
     bytes: int
     milliseconds: int
+    at: int
 
 
 class LeaderEvent(Result):

@@ -20,13 +20,22 @@ from msgspec import Raw
 
 from osqueue.core.errors import BrokerProtocolError, InvalidRequest, QueueError, Unavailable
 from osqueue.core.limits import Limits
-from osqueue.core.mutations import ClaimJobs, ReadDocument, ReadJob, ReadStats, Request
+from osqueue.core.mutations import (
+    ClaimJobs,
+    ReadDocument,
+    ReadJob,
+    ReadLineage,
+    ReadStats,
+    Request,
+)
 from osqueue.core.outcomes import (
     DocumentRead,
     JobRead,
     JobsClaimed,
     JobsListed,
+    LineageRead,
     Outcome,
+    PastTerm,
     QueueStats,
 )
 from osqueue.protocol.codec import (
@@ -249,6 +258,18 @@ class Dispatcher:
             raise outcome
         assert isinstance(outcome, QueueStats), "ReadStats has one outcome"
         return outcome
+
+    async def read_terms(self) -> list[PastTerm]:
+        """Who has led, the newest last.
+
+        Raises:
+            QueueError: this broker does not lead, or cannot tell.
+        """
+        [outcome] = await self._ask([ReadLineage()], False)
+        if isinstance(outcome, QueueError):
+            raise outcome
+        assert isinstance(outcome, LineageRead), "ReadLineage has one outcome"
+        return outcome.terms
 
     async def read_stats_result(self) -> Result:
         """Counts of the committed queue, as getStats returns them.

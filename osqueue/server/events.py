@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Collection
 from typing import TYPE_CHECKING
 
+import trio
+
 from osqueue.broker.change_feed import EVENT_NAMES, FeedEvents
 from osqueue.core.errors import InvalidRequest, QueueError
 from osqueue.protocol.messages import WireEvent
 from osqueue.protocol.results import CommitEvent, JobChangeView, LeaderEvent
 from osqueue.server.bounds import SHOWN_CHARS_MAX
+from osqueue.server.queries.history import stream_history
 
 if TYPE_CHECKING:
     from osqueue.server.dispatch import Dispatcher
@@ -38,14 +41,17 @@ async def stream_events(
     Cancellation: what was not sent is dropped.
     """
     broker = dispatcher.broker
-    with broker.feed.subscribe(names) as subscription:
-        subscription.put_leader(broker.leader)
-        while True:
-            delivery = await subscription.next_events()
-            for event in _wire_events(delivery):
-                await send(event)
-            if delivery.has_new_stats and (event := await _stats_event(dispatcher)) is not None:
-                await send(event)
+    async with trio.open_nursery() as nursery:
+        if "history" in names:
+            nursery.start_soon(stream_history, dispatcher, send)
+        with broker.feed.subscribe(names) as subscription:
+            subscription.put_leader(broker.leader)
+            while True:
+                delivery = await subscription.next_events()
+                for event in _wire_events(delivery):
+                    await send(event)
+                if delivery.has_new_stats and (event := await _stats_event(dispatcher)) is not None:
+                    await send(event)
 
 
 def _wire_events(delivery: FeedEvents) -> list[WireEvent]:
@@ -55,12 +61,25 @@ def _wire_events(delivery: FeedEvents) -> list[WireEvent]:
         events.append(WireEvent("leader", leader))
     for commit in delivery.commits:
         view = CommitEvent(
-            commit.commit_id, commit.mutations, commit.document_bytes, commit.duration_ms
+            commit.commit_id,
+            commit.mutations,
+            commit.document_bytes,
+            commit.duration_ms,
+            commit.at,
         )
         events.append(WireEvent("commit", view))
     if delivery.jobs:
         changes = [
-            JobChangeView(change.id, change.status, change.type, change.attempts, change.worker_id)
+            JobChangeView(
+                change.id,
+                change.status,
+                change.type,
+                change.attempts,
+                change.at,
+                change.worker_id,
+                change.started_at,
+                change.error_type,
+            )
             for change in delivery.jobs
         ]
         events.append(WireEvent("jobs", changes, delivery.jobs_missed))

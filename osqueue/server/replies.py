@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from msgspec import UNSET
 
+from osqueue.broker.history import BUCKET_MS, summarize
 from osqueue.core.errors import JobNotHeld
 from osqueue.core.job import Job
 from osqueue.core.outcomes import (
@@ -21,8 +23,11 @@ from osqueue.core.outcomes import (
     JobsListed,
     JobSnoozed,
     JobsSubmitted,
+    LineageRead,
+    ListedWorker,
     Outcome,
     QueueStats,
+    WorkersListed,
 )
 from osqueue.protocol.codec import Encoding
 from osqueue.protocol.payloads import encode_payload
@@ -36,10 +41,13 @@ from osqueue.protocol.results import (
     FailJobResult,
     HeartbeatJobsResult,
     HeartbeatResult,
+    HeldJobView,
+    HistoryResult,
     JobErrorView,
     JobView,
     ListedJobView,
     ListJobsResult,
+    ListWorkersResult,
     RedriveDeadResult,
     Result,
     SnoozeJobResult,
@@ -47,7 +55,11 @@ from osqueue.protocol.results import (
     StorageCounts,
     SubmitJobResult,
     SubmitJobsResult,
+    TotalsView,
+    TypeCount,
+    WorkerView,
 )
+from osqueue.server.queries.history import render_commit, render_history
 
 if TYPE_CHECKING:
     from osqueue.broker.broker import Broker
@@ -146,7 +158,15 @@ class Renderer:
             result_ttl_ms=job.result_ttl_ms,
             retry=job.retry,
             errors=[
-                JobErrorView(error.type, error.message, error.traceback, error.attempt, error.at)
+                JobErrorView(
+                    error.type,
+                    error.message,
+                    error.traceback,
+                    error.attempt,
+                    error.at,
+                    error.started_at,
+                    error.worker_id,
+                )
                 for error in job.errors
             ],
         )
@@ -167,6 +187,8 @@ class Renderer:
             "worker_id": job.worker_id,
             "heartbeat": job.heartbeat,
             "run_at": job.run_at,
+            "ready_at": job.ready_at,
+            "started_at": job.started_at,
             "priority": job.priority,
             "unique_key": job.unique_key,
             "cancel_requested": job.cancel_requested,
@@ -187,7 +209,7 @@ class Renderer:
 
     def stats(self, outcome: QueueStats) -> StatsResult:
         counts = self.broker.statistics
-        return StatsResult(
+        result = StatsResult(
             total=outcome.total,
             unclaimed=outcome.unclaimed,
             in_progress=outcome.in_progress,
@@ -206,8 +228,42 @@ class Renderer:
                 writes=counts.writes,
                 bytes_read=counts.bytes_read,
                 bytes_written=counts.bytes_written,
+                description=self.broker.store_description,
+                commits=counts.commits,
+                conflicts=counts.conflicts,
+                unknown_outcomes=counts.unknown_outcomes,
             ),
+            now=self.broker.now_ms(),
+            broker_name=self.broker.name,
+            heartbeat_interval_ms=self.broker.heartbeat_interval_ms,
+            broker_timeout_ms=self.broker.broker_timeout_ms,
+            oldest_unclaimed_at=outcome.oldest_unclaimed_at,
+            next_run_at=outcome.next_run_at,
+            workers=outcome.workers,
+            dead_by_type=[TypeCount(kind, count) for kind, count in outcome.dead_by_type],
+            document_bytes=outcome.document_bytes,
+            totals=TotalsView(**msgspec.structs.asdict(counts.totals)),
         )
+        if counts.last_commit is not None:
+            result.last_commit = render_commit(summarize(counts.last_commit))
+        return result
+
+    def workers_listed(self, outcome: WorkersListed) -> ListWorkersResult:
+        return ListWorkersResult(
+            workers=[self._worker(worker) for worker in outcome.workers],
+            total=outcome.total,
+            now=outcome.now_ms,
+        )
+
+    def _worker(self, worker: ListedWorker) -> WorkerView:
+        fields = msgspec.structs.asdict(worker)
+        fields["jobs"] = [HeldJobView(**msgspec.structs.asdict(job)) for job in worker.jobs]
+        return WorkerView(**fields)
+
+    def lineage_read(self, outcome: LineageRead) -> HistoryResult:
+        first_second = self.broker.now_ms() // BUCKET_MS - outcome.seconds
+        attempts = list(self.broker.statistics.history.attempts)
+        return render_history(self.broker, first_second, attempts, outcome.terms)
 
 
 RENDERERS: dict[str, Callable[[Renderer, Any], Result]] = {
@@ -227,7 +283,9 @@ RENDERERS: dict[str, Callable[[Renderer, Any], Result]] = {
     "redriveDead": Renderer.dead_redriven,
     "getJob": Renderer.job_read,
     "listJobs": Renderer.jobs_listed,
+    "listWorkers": Renderer.workers_listed,
     "getStats": Renderer.stats,
+    "getHistory": Renderer.lineage_read,
     "pauseQueue": Renderer.nothing,
     "resumeQueue": Renderer.nothing,
     "closeClient": Renderer.nothing,

@@ -30,10 +30,12 @@ from osqueue.core.mutations import (
     HeartbeatJobs,
     Lease,
     ListJobs,
+    ListWorkers,
     Mutation,
     NewJob,
     PauseQueue,
     ReadJob,
+    ReadLineage,
     ReadStats,
     RedriveDead,
     RepeatKey,
@@ -53,12 +55,14 @@ from osqueue.protocol.params import (
     CompletionParams,
     FailJobParams,
     FollowingClaimParams,
+    GetHistoryParams,
     GetJobParams,
     HeartbeatJobsParams,
     HeartbeatParams,
     JobParams,
     LeaseParams,
     ListJobsParams,
+    ListWorkersParams,
     NewJobParams,
     Params,
     PauseQueueParams,
@@ -78,6 +82,7 @@ from osqueue.server.bounds import (
     check_range,
     check_retry,
 )
+from osqueue.server.queries.history import HISTORY_SECONDS, HISTORY_SECONDS_MAX
 from osqueue.settings import Settings
 
 __all__ = ["LIST_JOBS_MAX", "QUEUE_NAME", "RequestBuilder", "RequestContext", "cut_budgets"]
@@ -86,6 +91,7 @@ QUEUE_NAME = "queue"
 """The only queue there is so far."""
 LIST_JOBS_MAX = 1_000
 """Jobs on one page of listJobs."""
+LIST_WORKERS_MAX = 1_000
 JOB_BYTES_IN_REPLY = 2_048
 """What a job takes in a reply beside its payload, at the very most: each byte of a name escaped."""
 NAME_CHARS_SHOWN = 80
@@ -399,6 +405,15 @@ class RequestBuilder:
     def get_stats(self, params: QueueParams, context: RequestContext) -> ReadStats:
         return ReadStats()
 
+    def list_workers(self, params: ListWorkersParams, context: RequestContext) -> ListWorkers:
+        if params.limit is None:
+            return ListWorkers()
+        return ListWorkers(limit=check_range("limit", params.limit, 1, LIST_WORKERS_MAX))
+
+    def get_history(self, params: GetHistoryParams, context: RequestContext) -> ReadLineage:
+        seconds = HISTORY_SECONDS if params.seconds is None else params.seconds
+        return ReadLineage(seconds=check_range("seconds", seconds, 1, HISTORY_SECONDS_MAX))
+
     def pause_queue(self, params: PauseQueueParams, context: RequestContext) -> PauseQueue:
         return PauseQueue(type=self._paused_type(params))
 
@@ -458,6 +473,8 @@ BUILDERS: dict[
     "getJob": (GetJobParams, RequestBuilder.get_job),
     "listJobs": (ListJobsParams, RequestBuilder.list_jobs),
     "getStats": (QueueParams, RequestBuilder.get_stats),
+    "listWorkers": (ListWorkersParams, RequestBuilder.list_workers),
+    "getHistory": (GetHistoryParams, RequestBuilder.get_history),
     "pauseQueue": (PauseQueueParams, RequestBuilder.pause_queue),
     "resumeQueue": (PauseQueueParams, RequestBuilder.resume_queue),
     "closeClient": (QueueParams, RequestBuilder.close_client),

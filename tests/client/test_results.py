@@ -5,8 +5,32 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from osqueue.client.results import ClaimedJob, JobDetails, Stats, WireClaimedJob
-from osqueue.protocol.results import JobView, StatsResult
+from osqueue.client.results import (
+    ClaimedJob,
+    CommitRecord,
+    HeldJob,
+    History,
+    HistoryBuckets,
+    JobDetails,
+    JobFailure,
+    Stats,
+    Totals,
+    WireClaimedJob,
+    WorkerDetails,
+    WorkerPage,
+)
+from osqueue.protocol.results import (
+    BucketsView,
+    CommitView,
+    HeldJobView,
+    HistoryResult,
+    JobErrorView,
+    JobView,
+    ListWorkersResult,
+    StatsResult,
+    TotalsView,
+    WorkerView,
+)
 
 __all__: list[str] = []
 
@@ -35,7 +59,21 @@ def test_a_newer_brokers_fields_are_ignored() -> None:
     assert found.total == 3
 
 
-@pytest.mark.parametrize(("mine", "wire"), [(Stats, StatsResult), (JobDetails, JobView)])
+@pytest.mark.parametrize(
+    ("mine", "wire"),
+    [
+        (Stats, StatsResult),
+        (JobDetails, JobView),
+        (JobFailure, JobErrorView),
+        (History, HistoryResult),
+        (HistoryBuckets, BucketsView),
+        (WorkerPage, ListWorkersResult),
+        (WorkerDetails, WorkerView),
+        (HeldJob, HeldJobView),
+        (Totals, TotalsView),
+        (CommitRecord, CommitView),
+    ],
+)
 def test_nothing_that_the_broker_sends_is_left_out(
     mine: type[msgspec.Struct], wire: type[msgspec.Struct]
 ) -> None:

@@ -4,23 +4,38 @@ import pytest
 from msgspec import Raw
 
 from osqueue.core import queries
+from osqueue.core.document import Takeover
 from osqueue.core.errors import JobNotFound
 from osqueue.core.job import STATUSES
-from osqueue.core.mutations import ListJobs, PauseQueue, Query, ReadDocument, ReadJob, ReadStats
+from osqueue.core.mutations import (
+    ListJobs,
+    ListWorkers,
+    PauseQueue,
+    Query,
+    ReadDocument,
+    ReadJob,
+    ReadLineage,
+    ReadStats,
+)
 from osqueue.core.outcomes import (
     DocumentRead,
     JobRead,
     JobsListed,
+    LineageRead,
     Outcome,
+    PastTerm,
     QueueStats,
+    WorkersListed,
 )
 from osqueue.core.queries import evaluate_query
 from osqueue.core.queue_state import QueueState
+from osqueue.core.reads.committed_view import CommittedView
 from tests.builders import COMMIT_ID, NOW_MS, apply, make_header, make_job, make_state, refused
 
 
 def ask(state: QueueState, query: Query) -> Outcome:
-    return evaluate_query(query, state, make_header(), [b"chunk"])
+    view = CommittedView(state=state, header=make_header(), chunks=[b"chunk"], now_ms=NOW_MS)
+    return evaluate_query(query, view)
 
 
 def page(state: QueueState, **fields: object) -> JobsListed:
@@ -35,11 +50,12 @@ def orders(listed: JobsListed) -> list[int]:
 
 def test_stats_count_every_status() -> None:
     jobs = [make_job(order, status=status) for order, status in enumerate(STATUSES, start=1)]
-    state = make_state(*jobs, completed_total=42)
+    again = make_job(6, priority=-1, ready_at=NOW_MS - 9)
+    state = make_state(*jobs, again, completed_total=42)
     assert ask(state, ReadStats()) == QueueStats(
-        total=5,
+        total=6,
         scheduled=1,
-        unclaimed=1,
+        unclaimed=2,
         in_progress=1,
         completed=1,
         dead=1,
@@ -49,6 +65,11 @@ def test_stats_count_every_status() -> None:
         next_created_at=NOW_MS,
         epoch=7,
         commit_id=COMMIT_ID,
+        oldest_unclaimed_at=NOW_MS - 9,
+        next_run_at=NOW_MS + 1_000,
+        workers=1,
+        dead_by_type=[("", 1)],
+        document_bytes=5,
     )
 
 
@@ -59,6 +80,28 @@ def test_stats_of_an_empty_queue_know_no_next_job_and_name_the_pauses() -> None:
     stats = ask(state, ReadStats())
     assert isinstance(stats, QueueStats)
     assert (stats.next_created_at, stats.paused, stats.paused_types) == (0, True, ["a", "b"])
+    assert (stats.oldest_unclaimed_at, stats.next_run_at, stats.workers) == (0, 0, 0)
+
+
+def test_stats_name_the_types_with_most_dead_letters() -> None:
+    kinds = "aabbbcdefg"
+    jobs = [make_job(order, status="dead", type=kind) for order, kind in enumerate(kinds, start=1)]
+    stats = ask(make_state(*jobs), ReadStats())
+    assert isinstance(stats, QueueStats)
+    assert stats.dead_by_type == [("b", 3), ("a", 2), ("c", 1), ("d", 1), ("e", 1)]
+
+
+def test_lineage_read_tells_who_has_led() -> None:
+    header = make_header(lineage=[Takeover(6, "a", ""), Takeover(7, "b", COMMIT_ID, at=NOW_MS)])
+    view = CommittedView(state=make_state(), header=header, chunks=[])
+    expected = [PastTerm(6, "a", 0), PastTerm(7, "b", NOW_MS)]
+    assert evaluate_query(ReadLineage(seconds=9), view) == LineageRead(expected, 9)
+
+
+def test_workers_listed_are_those_of_the_view() -> None:
+    listed = ask(make_state(make_job(1, status="in_progress")), ListWorkers())
+    assert isinstance(listed, WorkersListed)
+    assert (listed.total, listed.now_ms) == (1, NOW_MS)
 
 
 def test_job_read_is_a_copy() -> None:

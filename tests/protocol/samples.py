@@ -24,6 +24,7 @@ from osqueue.protocol.params import (
     ErrorParams,
     FailJobParams,
     FollowingClaimParams,
+    GetHistoryParams,
     GetJobParams,
     HeartbeatJobsParams,
     HeartbeatParams,
@@ -31,6 +32,7 @@ from osqueue.protocol.params import (
     JobParams,
     LeaseParams,
     ListJobsParams,
+    ListWorkersParams,
     NewJobParams,
     Params,
     PauseQueueParams,
@@ -42,23 +44,28 @@ from osqueue.protocol.params import (
     SubscribeParams,
 )
 from osqueue.protocol.results import (
+    BucketsView,
     CancelJobResult,
     ClaimedJobView,
     ClaimJobResult,
     ClaimJobsResult,
     CommitEvent,
+    CommitView,
     CompleteJobsResult,
     EmptyResult,
     FailJobResult,
     HeartbeatJobsResult,
     HeartbeatResult,
+    HeldJobView,
     HelloResult,
+    HistoryResult,
     JobChangeView,
     JobErrorView,
     JobView,
     LeaderEvent,
     ListedJobView,
     ListJobsResult,
+    ListWorkersResult,
     RedriveDeadResult,
     Result,
     SnoozeJobResult,
@@ -66,7 +73,11 @@ from osqueue.protocol.results import (
     StorageCounts,
     SubmitJobResult,
     SubmitJobsResult,
+    TakeoverView,
     ThrottleStatsResult,
+    TotalsView,
+    TypeCount,
+    WorkerView,
 )
 
 __all__ = ["EVENTS", "FRAMES", "GOLDEN", "PARAMS", "RESULTS", "golden_text", "raw"]
@@ -135,7 +146,9 @@ def PARAMS(encoding: Encoding) -> dict[str, Params]:  # noqa: N802 (a table, of 
         "redriveDead": RedriveDeadParams(type="email:send", limit=10),
         "getJob": GetJobParams(job_id=JOB_ID, wait_ms=1_000),
         "listJobs": ListJobsParams(status="dead", type="email:send", limit=10, cursor="17"),
+        "listWorkers": ListWorkersParams(limit=10),
         "getStats": QueueParams(),
+        "getHistory": GetHistoryParams(seconds=60),
         "getThrottleStats": QueueParams(),
         "pauseQueue": PauseQueueParams(type="email:send"),
         "resumeQueue": PauseQueueParams(type="email:send"),
@@ -160,6 +173,8 @@ def RESULTS(encoding: Encoding) -> dict[str, Result]:  # noqa: N802 (a table, of
         "worker_id": "worker-1",
         "heartbeat": AT_MS,
         "run_at": AT_MS,
+        "ready_at": AT_MS,
+        "started_at": AT_MS,
         "priority": 10,
         "unique_key": "user-7",
         "cancel_requested": True,
@@ -185,10 +200,26 @@ def RESULTS(encoding: Encoding) -> dict[str, Result]:  # noqa: N802 (a table, of
             lease_ms=20_000,
             result_ttl_ms=60_000,
             retry=RetryPolicy(500, 3.0, 30_000),
-            errors=[JobErrorView("ValueError", "no", "line 1", 1, AT_MS)],
+            errors=[JobErrorView("ValueError", "no", "line 1", 1, AT_MS, AT_MS, "worker-1")],
             result=payload,
         ),
         "listJobs": ListJobsResult([ListedJobView(**listed)], 1, 0, 1, 42, "127.0.0.1:8080", "17"),
+        "getThrottleStats": ThrottleStatsResult(throttling=False),
+        "pauseQueue": EmptyResult(),
+        "resumeQueue": EmptyResult(),
+        "closeClient": EmptyResult(),
+        "subscribe": EmptyResult(),
+        "hello": HelloResult(
+            "9f3ac17be2d40c55", 7, "127.0.0.1:8080", {"frameBytesMax": 8_388_608}, ["read"]
+        ),
+        **figures(),
+    }
+
+
+def figures() -> dict[str, Result]:
+    """Results that are counts and times."""
+    commit = CommitView("7-1234-9f3ac17be2d40c55", AT_MS, 10, 4_096, 12, "landed")
+    return {
         "getStats": StatsResult(
             total=4,
             unclaimed=1,
@@ -203,15 +234,46 @@ def RESULTS(encoding: Encoding) -> dict[str, Result]:  # noqa: N802 (a table, of
             next_created_at=AT_MS,
             epoch=7,
             commit_id="7-1234-9f3ac17be2d40c55",
-            storage=StorageCounts(1, 2, 3, 4),
+            storage=StorageCounts(1, 2, 3, 4, "memory store of this process", 5, 6, 7),
+            now=AT_MS,
+            broker_name="9f3ac17be2d40c55",
+            heartbeat_interval_ms=3_000,
+            broker_timeout_ms=10_000,
+            oldest_unclaimed_at=AT_MS,
+            next_run_at=AT_MS,
+            workers=9,
+            dead_by_type=[TypeCount("email:send", 1)],
+            document_bytes=4_096,
+            totals=TotalsView(AT_MS, 1, 2, 3, 4, 5),
+            last_commit=commit,
         ),
-        "getThrottleStats": ThrottleStatsResult(throttling=False),
-        "pauseQueue": EmptyResult(),
-        "resumeQueue": EmptyResult(),
-        "closeClient": EmptyResult(),
-        "subscribe": EmptyResult(),
-        "hello": HelloResult(
-            "9f3ac17be2d40c55", 7, "127.0.0.1:8080", {"frameBytesMax": 8_388_608}, ["read"]
+        "listWorkers": ListWorkersResult(
+            [
+                WorkerView(
+                    worker_id="worker-1",
+                    first_seen_at=AT_MS,
+                    last_seen_at=AT_MS,
+                    is_polling=True,
+                    types=["email:send"],
+                    claimed=3,
+                    completed=1,
+                    failed=1,
+                    held=1,
+                    jobs=[HeldJobView(JOB_ID, "email:send", 2, AT_MS, 30_000, 20_000, True)],
+                )
+            ],
+            1,
+            AT_MS,
+        ),
+        "getHistory": HistoryResult(
+            now=AT_MS,
+            bucket_ms=1_000,
+            begin=AT_MS,
+            buckets=BucketsView(
+                [1], [2], [3], [4], [5], [6], [7], [8], [9], [10], [11], [12], [None]
+            ),
+            commits=[commit],
+            takeovers=[TakeoverView(7, "9f3ac17be2d40c55", AT_MS)],
         ),
     }
 
@@ -241,8 +303,10 @@ def FRAMES(encoding: Encoding) -> dict[str, msgspec.Struct]:  # noqa: N802 (as a
 def EVENTS(encoding: Encoding) -> dict[str, Result]:  # noqa: N802 (as above)
     """The data of events that no method returns too."""
     return {
-        "jobsEvent": JobChangeView(JOB_ID, "dead", "email:send", 3, "worker-1"),
-        "commitEvent": CommitEvent("7-1234-9f3ac17be2d40c55", 10, 4_096, 12),
+        "jobsEvent": JobChangeView(
+            JOB_ID, "dead", "email:send", 3, AT_MS, "worker-1", AT_MS, "ValueError"
+        ),
+        "commitEvent": CommitEvent("7-1234-9f3ac17be2d40c55", 10, 4_096, 12, AT_MS),
         "leaderEvent": LeaderEvent(8, "10.0.0.8:8080"),
     }
 

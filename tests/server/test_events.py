@@ -44,19 +44,24 @@ async def test_subscriber_sees_a_job_from_submit_to_completion(served: Served) -
     submitted = await worker.call("submitJob", {"payload": 1, "type": "test"})
     job_id = submitted["result"]["jobId"]
     event = await collect(watcher, "jobs")
-    assert event["data"] == [{"id": job_id, "status": "unclaimed", "type": "test", "attempts": 0}]
+    [change] = event["data"]
+    submitted_at = change.pop("at")
+    assert change == {"id": job_id, "status": "unclaimed", "type": "test", "attempts": 0}
     await worker.call("claimJob", {"workerId": "w1"})
     event = await collect(watcher, "jobs")
     assert event["data"][0]["status"] == "in_progress"
     assert event["data"][0]["workerId"] == "w1"
+    assert event["data"][0]["at"] == event["data"][0]["startedAt"] >= submitted_at
     await worker.call("completeJob", {"workerId": "w1", "jobId": job_id})
     commit = await collect(watcher, "commit")
     assert commit["data"]["mutations"] == 1
-    assert commit["data"].keys() == {"commitId", "mutations", "bytes", "milliseconds"}
+    assert commit["data"].keys() == {"commitId", "mutations", "bytes", "milliseconds", "at"}
     event = await collect(watcher, "jobs")
-    assert event["data"] == [
-        {"id": job_id, "status": "completed", "type": "test", "attempts": 1, "workerId": "w1"}
-    ]
+    [change] = event["data"]
+    assert change.pop("at") >= change.pop("startedAt") >= submitted_at
+    assert change == {
+        "id": job_id, "status": "completed", "type": "test", "attempts": 1, "workerId": "w1"
+    }  # fmt: skip
     await worker.aclose()
     await watcher.aclose()
 
@@ -77,7 +82,7 @@ async def test_unknown_event_is_refused_by_name(served: Served) -> None:
     assert reply["error"]["_tag"] == "InvalidRequest"
     assert "'weather'" in reply["error"]["message"]
     await client.aclose()
-    with pytest.raises(InvalidRequest, match="stats, jobs, commit, leader"):
+    with pytest.raises(InvalidRequest, match="stats, jobs, commit, leader, history"):
         check_event_names(["weather"])
 
 

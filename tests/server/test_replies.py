@@ -88,7 +88,8 @@ async def test_job_is_shown_with_all_that_is_known(served: Served) -> None:
         status="completed",
         payload=Raw(b"1"),
         attempts=2,
-        errors=(JobError("E", "m", "trace", 1, 5),),
+        errors=(JobError("E", "m", "trace", 1, 5, 4, "w"),),
+        started_at=6,
         result=Raw(b"[2]"),
         result_ttl_ms=9,
         ended_at=7,
@@ -97,7 +98,11 @@ async def test_job_is_shown_with_all_that_is_known(served: Served) -> None:
     assert msgspec.msgpack.decode(encode_message(view, Encoding.MSGPACK)) == {
         "id": "j", "status": "completed", "payload": 1, "type": "", "createdAt": 0,
         "attempts": 2, "maxAttempts": 3, "resultTtlMs": 9, "endedAt": 7, "result": [2],
-        "errors": [{"type": "E", "message": "m", "traceback": "trace", "attempt": 1, "at": 5}],
+        "startedAt": 6,
+        "errors": [
+            {"type": "E", "message": "m", "traceback": "trace", "attempt": 1, "at": 5,
+             "startedAt": 4, "workerId": "w"}
+        ],
     }  # fmt: skip
     job.result = UNSET
     view = Renderer(served.broker, Encoding.JSON).render("getJob", JobRead(job))
@@ -119,6 +124,34 @@ async def test_stats_count_what_the_store_was_asked(served: Served) -> None:
     shown = Renderer(served.broker, Encoding.JSON).render("getStats", stats)
     storage = msgspec.json.decode(encode_message(shown, Encoding.JSON))["storage"]
     assert storage["writes"] == served.broker.statistics.writes > 0
+    assert (storage["description"], storage["conflicts"]) == ("memory store of this process", 0)
+
+
+async def test_stats_show_the_last_commit_once_there_is_one(served: Served) -> None:
+    dispatcher = served.server.front_door.dispatcher
+    shown = Renderer(served.broker, Encoding.JSON).render("getStats", await dispatcher.read_stats())
+    assert "lastCommit" not in msgspec.json.decode(encode_message(shown, Encoding.JSON))
+    await served.request("POST", "/v1/jobs", {"payload": 1})
+    stats = await dispatcher.read_stats()
+    shown = Renderer(served.broker, Encoding.JSON).render("getStats", stats)
+    wire = msgspec.json.decode(encode_message(shown, Encoding.JSON))
+    assert wire["lastCommit"]["commitId"] == stats.commit_id
+    assert wire["lastCommit"]["outcome"] == "landed"
+    assert wire["lastCommit"]["bytes"] == wire["documentBytes"]
+    assert (wire["totals"]["submitted"], wire["totals"]["completed"]) == (1, 0)
+    assert wire["totals"]["since"] <= wire["oldestUnclaimedAt"] <= wire["now"]
+
+
+async def test_workers_are_listed_with_what_they_hold(served: Served) -> None:
+    submitted = await served.request("POST", "/v1/jobs", {"payload": 1, "type": "t"})
+    await served.request("POST", "/v1/jobs/claim", {"workerId": "w1", "types": ["t"]})
+    listed = (await served.request("GET", "/v1/workers?limit=5")).json()
+    [worker] = listed["workers"]
+    [job] = worker.pop("jobs")
+    assert (worker["workerId"], worker["types"], worker["held"]) == ("w1", ["t"], 1)
+    assert (job["jobId"], job["attempt"]) == (submitted.json()["jobId"], 1)
+    assert 0 < job["leaseLeftMs"] <= job["leaseMs"]
+    assert listed["total"] == 1
 
 
 def test_every_method_that_is_built_is_rendered() -> None:

@@ -22,9 +22,11 @@ from osqueue.core.mutations import (
     HeartbeatJobs,
     Lease,
     ListJobs,
+    ListWorkers,
     NewJob,
     PauseQueue,
     ReadJob,
+    ReadLineage,
     ReadStats,
     RedriveDead,
     RepeatKey,
@@ -170,6 +172,10 @@ CASES: list[tuple[str, dict[str, Any], Request]] = [
         ),
     ),
     ("getStats", {}, ReadStats()),
+    ("listWorkers", {}, ListWorkers(limit=100)),
+    ("listWorkers", {"limit": 7}, ListWorkers(limit=7)),
+    ("getHistory", {}, ReadLineage(seconds=300)),
+    ("getHistory", {"seconds": 600}, ReadLineage(seconds=600)),
     ("pauseQueue", {"type": "t"}, PauseQueue(type="t")),
     ("resumeQueue", {}, ResumeQueue()),
 ]  # fmt: skip
@@ -188,10 +194,12 @@ def test_every_method_that_the_core_serves_has_a_case() -> None:
     assert METHODS.keys() - BUILDERS.keys() == {"hello", "subscribe", "getThrottleStats"}
 
 
-JOB = {"jobId": "j"}
+JOB: dict[str, Any] = {"jobId": "j"}
 CLAIM = {"workerId": "w"}
 WRONG: list[tuple[str, dict[str, Any], str]] = [
     ("submitJob", {"jobId": "a b"}, "jobId is 'a b'"),
+    ("listWorkers", {"limit": 1_001}, "limit is 1001; it must be from 1 to 1000"),
+    ("getHistory", {"seconds": 0}, "seconds is 0; it must be from 1 to 600"),
     ("submitJob", {"type": "t" * 257}, "type is 257 bytes"),
     (
         "submitJob",

@@ -17,6 +17,7 @@ from osqueue.core.ids import CommitId
 from osqueue.core.mutations import ExpireJobs, Mutation, ReadStats
 from osqueue.core.queries import evaluate_query
 from osqueue.core.queue_state import QueueState
+from osqueue.core.reads.committed_view import CommittedView
 from osqueue.core.tables import client_table
 from osqueue.core.tables.client_table import ClientEntry, ClientTable
 from osqueue.core.tables.job_table import JobTable
@@ -152,7 +153,8 @@ def answers_queries_while_a_write_is_in_flight(patch: pytest.MonkeyPatch) -> Non
         if self._pending is None or others or not isinstance(first, ReadStats):
             enqueue(self, ticket)
             return
-        ticket.outcomes[0] = evaluate_query(first, self.state, self.header, [])
+        view = CommittedView(state=self.state, header=self.header, chunks=[])
+        ticket.outcomes[0] = evaluate_query(first, view)
         ticket.unsettled_count = 0
         self._settled.tickets.append(ticket)
 

@@ -64,6 +64,8 @@ def complete_jobs(state: QueueState, mutation: CompleteJobs, now_ms: int, _: int
         if done.submit:
             state.enqueue_all(done.submit, now_ms)
         completed.append(job.id)
+    state.workers.heard_of(worker_id, now_ms).completed += len(completed)
+    state.tally.completed += len(completed)
     claimed = None
     if mutation.claim is not None:
         claimed = state.claim_under(mutation.claim_repeat_id, mutation.claim, now_ms)
@@ -105,6 +107,8 @@ def fail_job(state: QueueState, mutation: FailJob, now_ms: int, _: int) -> Outco
     job = state.table.find_held(mutation.worker_id, mutation.lease)
     if job is None:
         return refuse_lost(mutation.worker_id, mutation.lease)
+    state.workers.heard_of(mutation.worker_id, now_ms).failed += 1
+    state.tally.failed += 1
     _add_error(state, job, mutation.error, now_ms)
     if mutation.is_final and not job.cancel_requested:
         return _bury(state, job, now_ms)
@@ -120,6 +124,7 @@ def snooze_job(state: QueueState, mutation: SnoozeJob, now_ms: int, _: int) -> O
     job = state.table.find_held(mutation.worker_id, mutation.lease)
     if job is None:
         return refuse_lost(mutation.worker_id, mutation.lease)
+    state.workers.heard_of(mutation.worker_id, now_ms)
     job.max_attempts += 1
     return JobSnoozed(_release(state, job, now_ms, mutation.delay_ms).run_at)
 
@@ -143,6 +148,7 @@ def expire_jobs(state: QueueState, _: ExpireJobs, now_ms: int, steady_ms: int) -
     """Take jobs from workers that were silent for their lease; drop results kept long enough."""
     table = state.table
     expired = table.leases.due(steady_ms)
+    state.tally.failed += len(expired)
     for job_id in expired:
         job = table.by_id[job_id]
         text = f"worker {job.worker_id} was not heard of for its lease of {job.lease_ms} ms"
@@ -178,6 +184,7 @@ def _release(state: QueueState, job: Job, now_ms: int, delay_ms: int) -> JobFail
 
 def _bury(state: QueueState, job: Job, now_ms: int) -> JobFailed:
     job.ended_at = now_ms
+    state.tally.died += 1
     state.table.move(job, "dead")
     return JobFailed("dead", 0)
 
@@ -191,6 +198,8 @@ def _add_error(state: QueueState, job: Job, error: JobError, now_ms: int) -> Non
         traceback=cut_text(error.traceback, text_max),
         attempt=job.attempts,
         at=now_ms,
+        started_at=job.started_at,
+        worker_id=job.worker_id,
     )
     job.errors = (*job.errors, error)[-limits.errors_kept_max :]
     state.added_bytes += len(error.type) + len(error.message) + len(error.traceback)

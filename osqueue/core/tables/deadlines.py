@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
 from heapq import heappop, heappush
 
 __all__ = ["Deadlines"]
@@ -30,10 +31,17 @@ class Deadlines:
     def __contains__(self, key: str) -> bool:
         return key in self._deadlines
 
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._deadlines)
+
     @property
     def entries_count(self) -> int:
         """What is kept, stale entries included: at most two for each key and a thousand."""
         return len(self._ascending) + len(self._others)
+
+    def at(self, key: str) -> int:
+        """The deadline of a key that has one."""
+        return self._deadlines[key]
 
     def set(self, key: str, deadline_ms: int) -> None:
         """Set or move a deadline."""

@@ -5,6 +5,7 @@ It knows how to find and move jobs; why a job moves is decided in `queue_state.p
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Literal
 
@@ -45,6 +46,12 @@ class JobTable:
         """Types that got a claimable job; cleared by whoever serves waiting claims."""
         self.changes: dict[str, JobChange] | None = None
         """The newest change of each job since they were last taken; None: nobody watches."""
+        self.now_ms = 0
+        """Wall time of the mutation that is being applied."""
+        self.held_by: dict[str, int] = {}
+        """By worker id, how many jobs it holds; who holds none is not there."""
+        self.dead_by_type: dict[str, int] = {}
+        """By type, how many jobs are dead; types without any are not there."""
         self._unique_keys: dict[str, str] = {}
         self._claims: dict[tuple[str, str], dict[str, Job]] = {}
         self._unsettled_claims: list[tuple[Job, int]] = []
@@ -86,7 +93,7 @@ class JobTable:
         if self.changes is not None:
             # Before the change takes the worker off it: whoever watches wants to know whose it was.
             self._note(self.changes, job, status)
-        change_status(job, status)
+        change_status(job, status, self.now_ms)
         self.counts[status] += 1
         if status not in KEY_HOLDERS:
             self._free_key(job)
@@ -146,7 +153,18 @@ class JobTable:
     def _note(
         self, changes: dict[str, JobChange], job: Job, status: JobStatus | Literal["gone"]
     ) -> None:
-        changes[job.id] = JobChange(job.id, status, job.type, job.worker_id, job.attempts)
+        started_at = job.started_at if job.is_held else 0
+        failed = job.is_held and job.errors and job.errors[-1].attempt == job.attempts
+        changes[job.id] = JobChange(
+            job.id,
+            status,
+            job.type,
+            job.worker_id,
+            job.attempts,
+            self.now_ms,
+            self.now_ms if status == "in_progress" else started_at,
+            job.errors[-1].type if failed else "",
+        )
 
     def check_invariants(self) -> None:
         """Assert that the indexes agree with the jobs; O(jobs)."""
@@ -155,6 +173,8 @@ class JobTable:
         assert len(list(self.blocks.after(-1))) == len(self.by_id), "the blocks hold every job"
         keys: dict[str, str] = {}
         claims: dict[tuple[str, str], dict[str, Job]] = {}
+        held_by: Counter[str] = Counter()
+        dead_by_type: Counter[str] = Counter()
         for job in self.blocks.after(-1):
             counts[job.status] += 1
             assert self.by_id[job.id] is job, job
@@ -170,6 +190,12 @@ class JobTable:
                 keys[job.unique_key] = job.id
             if job.claim_id:
                 claims.setdefault((job.worker_id, job.claim_id), {})[job.id] = job
+            if job.is_held:
+                held_by[job.worker_id] += 1
+            elif job.status == "dead":
+                dead_by_type[job.type] += 1
+        assert held_by == self.held_by, "jobs held by each worker"
+        assert dead_by_type == self.dead_by_type, "dead jobs of each type"
         assert counts == self.counts, "counts by status"
         assert len(self.ready) == counts["unclaimed"], "claimable jobs"
         assert len(self.due) == counts["scheduled"], "scheduled jobs"
@@ -188,8 +214,12 @@ class JobTable:
             self.due.set(job.id, job.run_at)
         elif status == "completed":
             self.kept_results.set(job.id, job.ended_at + job.result_ttl_ms)
-        elif status == "in_progress" and job.claim_id:
-            self._claims.setdefault((job.worker_id, job.claim_id), {})[job.id] = job
+        elif status == "in_progress":
+            self.held_by[job.worker_id] = self.held_by.get(job.worker_id, 0) + 1
+            if job.claim_id:
+                self._claims.setdefault((job.worker_id, job.claim_id), {})[job.id] = job
+        else:
+            self.dead_by_type[job.type] = self.dead_by_type.get(job.type, 0) + 1
         if job.unique_key and status in KEY_HOLDERS:
             self._unique_keys[job.unique_key] = job.id
 
@@ -199,6 +229,7 @@ class JobTable:
             self.ready.remove(job)
         elif status == "in_progress":
             self.leases.remove(job.id)
+            _count_down(self.held_by, job.worker_id)
             if job.claim_id:
                 key = (job.worker_id, job.claim_id)
                 held = self._claims[key]
@@ -209,10 +240,19 @@ class JobTable:
             self.due.remove(job.id)
         elif status == "completed":
             self.kept_results.remove(job.id)
+        else:
+            _count_down(self.dead_by_type, job.type)
 
     def _free_key(self, job: Job) -> None:
         if job.unique_key and self._unique_keys.get(job.unique_key) == job.id:
             del self._unique_keys[job.unique_key]
+
+
+def _count_down(counts: dict[str, int], key: str) -> None:
+    if counts[key] > 1:
+        counts[key] -= 1
+    else:
+        del counts[key]
 
 
 def _place_in_line(job: Job) -> tuple[int, int]:

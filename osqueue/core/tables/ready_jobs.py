@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Collection, Iterable
 from heapq import heappop, heappush
+from operator import attrgetter
 
 from osqueue.core.job import Job
 
@@ -67,8 +68,9 @@ class ReadyJobs:
 
     def __init__(self, jobs: Iterable[Job] = ()) -> None:
         self._live: dict[str, _Entry] = {}
+        """In the order in which they became claimable."""
         by_type: dict[str, list[_Entry]] = {}
-        for job in jobs:
+        for job in sorted(jobs, key=attrgetter("waiting_since")):
             self._live[job.id] = entry = (-job.priority, job.order, job.id)
             by_type.setdefault(job.type, []).append(entry)
         self._all = _Line(self._live.values())
@@ -121,6 +123,10 @@ class ReadyJobs:
         ]
         heads = [head for line in lines if (head := line.head(self._live)) is not None]
         return min(heads)[2] if heads else None
+
+    def longest_id(self) -> str | None:
+        """The job that has been claimable for the longest time, or None."""
+        return next(iter(self._live), None)
 
     def types(self) -> Iterable[str]:
         """The types of which a job is claimable."""

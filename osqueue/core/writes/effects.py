@@ -7,6 +7,7 @@ import msgspec
 
 from osqueue.core.errors import QueueError
 from osqueue.core.outcomes import JobChange
+from osqueue.core.tables.tally import Tally
 from osqueue.core.writes.tickets import Ticket
 
 __all__ = [
@@ -39,6 +40,9 @@ class WriteDocument(msgspec.Struct, frozen=True):
     """The version that is replaced; None: the object must be missing."""
     timeout_ms: int
     """When to stop waiting; the outcome is unknown then."""
+    commit_id: str = ""
+    mutations: int = 0
+    """How many of them it carries."""
 
 
 class CommitSummary(msgspec.Struct, frozen=True):
@@ -49,6 +53,10 @@ class CommitSummary(msgspec.Struct, frozen=True):
     document_bytes: int
     duration_ms: int
     """From the first attempt to the settlement."""
+    at: int = 0
+    """When it was settled, ms since the epoch."""
+    tally: Tally = msgspec.field(default_factory=Tally)
+    """What it has done to the queue."""
 
 
 class Settle(msgspec.Struct, frozen=True):

@@ -13,6 +13,7 @@ from osqueue.core.mutations import ClaimJobs, ExpireJobs, Mutation, StartDueJobs
 from osqueue.core.outcomes import JobsClaimed, JobsCompleted, Outcome
 from osqueue.core.queries import evaluate_query
 from osqueue.core.queue_state import QueueState
+from osqueue.core.reads.committed_view import CommittedView
 from osqueue.core.writes.batches import (
     Batch,
     Gathering,
@@ -41,8 +42,18 @@ class Forming:
 
     def evaluate_queries(self, reads: Batch, header: Header, committed_chunks: list[bytes]) -> None:
         """Answer the queries, which see the state before the batch."""
+        if not self._gathering.queries:
+            return
+        view = CommittedView(
+            state=self._state,
+            header=header,
+            chunks=committed_chunks,
+            find_polling=self._gathering.waiting_claims.worker_ids,
+            now_ms=self._now_ms,
+            steady_ms=self._steady_ms,
+        )
         for ticket, index, query in self._gathering.take_queries():
-            outcome = evaluate_query(query, self._state, header, committed_chunks)
+            outcome = evaluate_query(query, view)
             reads.put(ticket, index, outcome)
 
     def apply_all(self, *, is_trusted: bool) -> None:
@@ -106,6 +117,8 @@ class Forming:
                 batch.put(ticket, index, JobsClaimed([]))
             return
         if not is_completing and claim.wait_until_ms and self._must_wait(claim):
+            worker = state.workers.heard_of(claim.worker_id, self._now_ms)
+            worker.types = claim.types
             self._gathering.waiting_claims.add(ticket, index, claim)
             return
         batch.mutations_count += 1

@@ -99,6 +99,10 @@ class WaitingClaims:
         """Every waiting claim, the earliest first."""
         return list(self._waiting.values())
 
+    def worker_ids(self) -> set[str]:
+        """The workers that wait."""
+        return {waiting.claim.worker_id for waiting in self._waiting.values()}
+
     def next_ms(self) -> int | None:
         """Steady time when the next one has waited long enough, or None."""
         return self._deadlines.next_ms()

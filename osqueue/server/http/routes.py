@@ -19,7 +19,7 @@ from osqueue.server.http.statuses import HttpRefusal
 __all__ = ["Target", "find_target", "is_ours", "make_params"]
 
 JOB_PATH = re.compile(r"/v1/jobs/(?P<job_id>[^/]+)(?P<action>/[a-z]+)?\Z")
-QUERY_NUMBERS = frozenset({"limit", "waitMs"})
+QUERY_NUMBERS = frozenset({"limit", "seconds", "waitMs"})
 QUERY_FIELDS_MAX = 20
 
 

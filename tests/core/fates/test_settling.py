@@ -225,11 +225,14 @@ def test_fail_without_a_wait_is_claimable_at_once() -> None:
 
 
 def test_fail_of_the_last_attempt_goes_to_the_dead_letters_with_its_error() -> None:
-    state = make_state(held(attempts=3, unique_key="key"))
+    state = make_state(held(attempts=3, unique_key="key", started_at=77))
     assert fail(state, error=JobError("KeyError", "x", "trace")) == JobFailed("dead", 0)
     job = state.table.by_id["job-1"]
     assert (job.status, job.ended_at, job.worker_id) == ("dead", NOW_MS, "")
-    assert job.errors == (JobError("KeyError", "x", "trace", attempt=3, at=NOW_MS),)
+    told = JobError(
+        "KeyError", "x", "trace", attempt=3, at=NOW_MS, started_at=77, worker_id="worker-1"
+    )
+    assert (job.errors, job.started_at) == ((told,), 0)
     assert state.has_changed
 
 

@@ -1,0 +1,1 @@
+"""What queries are made of and answered with, where that takes more than a line."""
