@@ -72,6 +72,7 @@ class Broker:
         """`key` names the document within the store; `throttle` stands before it, if any."""
         self.name = identity.name
         self.advertised_address = identity.address
+        self.store = store
         self.statistics = Statistics()
         self.is_draining = False
         self.may_still_lead = False

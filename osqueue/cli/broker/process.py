@@ -16,6 +16,7 @@ import trio
 
 from osqueue.cli.broker.composition import describe_place, make_server
 from osqueue.cli.broker.probing import watch_leader
+from osqueue.cli.broker.proving import is_bucket, prove_store
 from osqueue.cli.endings import CommandError, ExitStatus, first_leaf
 from osqueue.server.serving import ListenError, Server
 from osqueue.settings import Settings
@@ -82,11 +83,12 @@ class BrokerProcess:
         self._is_released = True
 
     async def run(self) -> None:
-        """Stand for election, then serve, until a signal has been heeded.
+        """Prove a bucket, stand for election, then serve, until a signal has been heeded.
 
         Raises:
             CommandError: the lead could not be released in time.
-            BaseExceptionGroup: of what crashed.
+            BaseExceptionGroup: of what crashed, or of the StoreError that says why a bucket is not
+                used.
 
         Cancellation: ends at once, without a release.
         """
@@ -100,6 +102,10 @@ class BrokerProcess:
                     broker=self._broker.name,
                     store=self._settings.storage_backend,
                 )
+                if is_bucket(self._settings):
+                    await prove_store(
+                        self._broker.store, self._settings, now_ms=self._broker.now_ms()
+                    )
                 if await self._has_started():
                     nursery.start_soon(watch_leader, self._broker)
                     await nursery.start(self._serve)
