@@ -168,6 +168,15 @@ class ObjectStore(Protocol):
         """Names the store for a person, as in "file store at ./osqueue-data"."""
         ...
 
+    @property
+    def clock_offset_ms(self) -> int | None:
+        """How far the store's clock is ahead of this machine's wall clock, negative: behind.
+
+        As its last answer told, to about a second. None where the store has no clock of its own, or
+        before its first answer.
+        """
+        ...
+
     async def read(
         self,
         key: str,
@@ -210,7 +219,8 @@ class ObjectStore(Protocol):
 
         Raises:
             VersionConflict: under `Absent`, the object exists; under `Match`, it has another
-                version. Nothing was changed.
+                version, or nothing is stored and the store does not tell that apart (GCS, and
+                some that speak like S3). Nothing was changed.
             ObjectMissing: under `Match`, nothing is stored under the key. Nothing was changed.
             NotApplied, AccessDenied, StoreMisconfigured: nothing was changed.
             WriteOutcomeUnknown: the put may have been applied, or may still be.

@@ -37,6 +37,7 @@ class MemoryStore:
     def __init__(self, *, latency_ms: int = 0) -> None:
         assert latency_ms >= 0, latency_ms
         self.description = "memory store of this process"
+        self.clock_offset_ms: int | None = None
         self._half_latency_s = latency_ms / 2 / 1000
         # Bodies stay in the chunks they came in, so that a put copies nothing; reads join them.
         self._objects: dict[str, tuple[tuple[bytes, ...], Version]] = {}

@@ -2,11 +2,27 @@
 
 import random
 import zlib
+from collections.abc import Generator
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from tests.emulators.peers import Peers
 
 
 @pytest.fixture
 def seeded_random(request: pytest.FixtureRequest) -> random.Random:
     """A generator whose seed is the test's own name: the same draws in every run, alone or not."""
     return random.Random(zlib.crc32(request.node.nodeid.encode()))
+
+
+@pytest.fixture(scope="session")
+def peers(tmp_path_factory: pytest.TempPathFactory) -> "Generator[Peers]":
+    """The buckets that tests run on, each started when it is first asked for."""
+    # Loaded by those who ask: most tests need neither an HTTP client nor a bucket.
+    from tests.emulators.peers import Peers
+
+    started = Peers(tmp_path_factory.mktemp("peers"))
+    yield started
+    started.stop()

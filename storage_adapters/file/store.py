@@ -111,6 +111,8 @@ class FileStore:
         disk_calls: DiskCalls | None = None,
     ) -> None:
         self.description = f"file store at {os.fspath(directory)}"
+        # Its clock is this machine's own.
+        self.clock_offset_ms: int | None = None
         # Resolved once: a later change of the working directory must not move the store.
         self._directory = Path(directory).resolve()
         self._lock_wait_s = lock_wait_ms / 1000

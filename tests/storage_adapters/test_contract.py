@@ -1,8 +1,9 @@
 """Runs the contract suite on every adapter, and tests what the contract itself decides.
 
 An adapter joins by one entry of `ADAPTERS`: how to open an empty store, given a directory of the
-test. What only one adapter promises is tested in the file named after it. The clock is real here,
-because threads and networks do not follow another; `test_memory` runs the suite with latency.
+test and the buckets that are there for tests. What only one adapter promises is tested in the file
+named after it. The clock is real here, because threads and networks do not follow another;
+`test_memory` runs the suite with latency.
 """
 
 import itertools
@@ -29,22 +30,39 @@ from storage_adapters.contract import (
 )
 from storage_adapters.file.store import FileStore
 from storage_adapters.memory import MemoryStore
-from tests.storage_adapters.contract import PROMISES, PROMISES_FOR_EQUAL_BODIES, Promise
+from tests.emulators.peers import Peers
+from tests.storage_adapters.contract import (
+    PROMISES,
+    PROMISES_FOR_EQUAL_BODIES,
+    PROMISES_WHERE_MISSING_IS_TOLD,
+    Promise,
+)
 
 
 @dataclass(frozen=True)
 class Adapter:
     """How the suite opens one kind of store."""
 
-    open: Callable[[Path], ObjectStore]
+    open: Callable[[Path, Peers], ObjectStore]
     """Makes a store; the directory is empty and the test's own."""
+    tells_missing_from_changed: bool = True
+    """False where a put on a version says the same whether the object is gone or another one."""
     keeps_versions_of_equal_bodies: bool = True
     """False where a version comes from the bytes alone."""
 
 
 ADAPTERS = {
-    "memory": Adapter(lambda directory: MemoryStore()),
-    "file": Adapter(lambda directory: FileStore(directory / "store")),
+    "memory": Adapter(lambda directory, peers: MemoryStore()),
+    "file": Adapter(lambda directory, peers: FileStore(directory / "store")),
+    "ministack": Adapter(
+        lambda directory, peers: peers.ministack.open(), keeps_versions_of_equal_bodies=False
+    ),
+    "moto": Adapter(
+        lambda directory, peers: peers.moto.open(), keeps_versions_of_equal_bodies=False
+    ),
+    "fake-gcs": Adapter(
+        lambda directory, peers: peers.fake_gcs.open(), tells_missing_from_changed=False
+    ),
 }
 
 CASES = [
@@ -52,6 +70,7 @@ CASES = [
     for name, adapter in ADAPTERS.items()
     for promise in (
         *PROMISES,
+        *(PROMISES_WHERE_MISSING_IS_TOLD if adapter.tells_missing_from_changed else ()),
         *(PROMISES_FOR_EQUAL_BODIES if adapter.keeps_versions_of_equal_bodies else ()),
     )
 ]
@@ -60,8 +79,10 @@ KEY_NUMBERS = itertools.count()
 
 
 @pytest.mark.parametrize(("adapter", "promise"), CASES)
-async def test_adapter_keeps_promise(adapter: Adapter, promise: Promise, tmp_path: Path) -> None:
-    store = adapter.open(tmp_path)
+async def test_adapter_keeps_promise(
+    adapter: Adapter, promise: Promise, tmp_path: Path, peers: Peers
+) -> None:
+    store = adapter.open(tmp_path, peers)
     try:
         # Adapters may share one bucket over many tests, so that each test has its own key.
         await promise(store, f"contract/{next(KEY_NUMBERS)}/object.json")
@@ -76,8 +97,10 @@ BAD_KEYS = [
 
 
 @pytest.fixture(params=ADAPTERS.values(), ids=list(ADAPTERS))
-async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncGenerator[ObjectStore]:
-    opened: ObjectStore = request.param.open(tmp_path)
+async def store(
+    request: pytest.FixtureRequest, tmp_path: Path, peers: Peers
+) -> AsyncGenerator[ObjectStore]:
+    opened: ObjectStore = request.param.open(tmp_path, peers)
     yield opened
     await opened.aclose()
 
@@ -90,7 +113,7 @@ async def test_adapter_with_bad_key_refuses_every_call(store: ObjectStore, key: 
         await store.put(key, [b"a"], condition=ABSENT)
     with pytest.raises(StoreMisconfigured):
         await store.delete(key)
-    assert await store.list("") == []
+    assert await store.list("bad/") == []
 
 
 @pytest.mark.parametrize("key", BAD_KEYS)

@@ -1,0 +1,333 @@
+"""One request to a bucket and one answer, as values, and what every dialect makes of an answer.
+
+A dialect (`s3`, `gcs`) builds requests and judges answers without sending anything; `http_store`
+sends them without knowing what they mean. The classification that both dialects share is here: what
+a status says about a write that may not be repeated blindly. What only one provider says stands in
+its dialect, at the line that handles it.
+
+Rules of this file: no I/O, no clock. An answer that does not surely say "nothing was changed" is an
+unknown outcome.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal, NamedTuple, Protocol, Self
+from urllib.parse import urlsplit
+
+from storage_adapters.contract import (
+    UNCHANGED,
+    AccessDenied,
+    Condition,
+    NotApplied,
+    StoredObject,
+    StoreError,
+    StoreMisconfigured,
+    StoreUnavailable,
+    Unchanged,
+    Version,
+    VersionConflict,
+    WriteOutcomeUnknown,
+    missing_object,
+)
+from storage_adapters.signing import (
+    EMPTY_SHA256,
+    Credentials,
+    UnsignedRequest,
+    authorization_headers,
+)
+
+__all__ = [
+    "Answer",
+    "BucketRequest",
+    "Dialect",
+    "DigestName",
+    "KeysPage",
+    "Problem",
+    "content_type_of",
+    "object_of",
+    "origin_of",
+    "read_failure",
+    "write_failure",
+]
+
+DigestName = Literal["sha256", "md5"]
+
+_SIGNED_HEADERS = ("content-type", "if-match", "if-none-match")
+_REQUEST_TIMEOUT = 408
+_TOO_MANY_REQUESTS = 429
+
+
+@dataclass(frozen=True, slots=True)
+class BucketRequest:
+    """One request, up to what the transport adds by itself."""
+
+    method: str
+    """In capital letters."""
+    origin: str
+    """Scheme, host and port, as `origin_of` makes it."""
+    raw_path: str
+    """Path and query, percent-encoded as they go over the wire."""
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Names in small letters. Neither `host` nor `content-length`: they follow from the rest."""
+    chunks: Sequence[bytes] = ()
+    """The body in order; not joined."""
+    payload_sha256: str = EMPTY_SHA256
+    """Hex hash of the body, or `UNSIGNED_PAYLOAD`."""
+
+    def authorized(self, credentials: Credentials, *, region: str, now_ms: int) -> Self:
+        """Add the headers that prove who is asking.
+
+        Args:
+            now_ms: the store's time, ms since the epoch.
+        """
+        scheme, _, host = self.origin.partition("://")
+        signed = {
+            name: value
+            for name, value in self.headers.items()
+            if name in _SIGNED_HEADERS or name.startswith(("x-amz-", "x-goog-"))
+        }
+        request = UnsignedRequest(
+            method=self.method,
+            scheme=scheme,
+            host=host,
+            raw_path=self.raw_path.encode("ascii"),
+            headers=signed,
+            payload_sha256=self.payload_sha256,
+        )
+        added = authorization_headers(request, credentials, region=region, now_ms=now_ms)
+        return replace(self, headers={**self.headers, **added})
+
+
+class Answer(NamedTuple):
+    """What came back, whole."""
+
+    status: int
+    headers: Mapping[str, str]
+    """Names in small letters."""
+    body: bytes
+
+
+class KeysPage(NamedTuple):
+    """One page of a listing."""
+
+    keys: list[str]
+    """Without the prefix of the store; in the bucket's order."""
+    next_page: str | None
+    """What to ask for next; None: this was the last one."""
+
+
+class Problem(NamedTuple):
+    """What an answer that is not a success says of its reason."""
+
+    code: str
+    """The provider's name for it; may be empty."""
+    message: str
+    """The provider's words; may be empty."""
+
+
+class Dialect(Protocol):
+    """How one kind of bucket is spoken to. Immutable: what is learned makes another one."""
+
+    @property
+    def description(self) -> str:
+        """Names the store for a person."""
+        ...
+
+    @property
+    def region(self) -> str:
+        """The region to sign for; empty where there is none."""
+        ...
+
+    @property
+    def digest_name(self) -> DigestName | None:
+        """The hash of the body that a put needs; None: it needs none."""
+        ...
+
+    def read(
+        self, key: str, *, if_changed_from: Version | None, head_bytes: int | None
+    ) -> BucketRequest:
+        """Ask for an object; as `ObjectStore.read`."""
+        ...
+
+    def put(
+        self,
+        key: str,
+        chunks: Sequence[bytes],
+        *,
+        digest: bytes | None,
+        condition: Condition,
+        metadata: Mapping[str, str],
+    ) -> BucketRequest:
+        """Ask to store an object; as `ObjectStore.put`. `digest` is what `digest_name` asks for.
+
+        Raises:
+            StoreMisconfigured: the metadata cannot be sent.
+        """
+        ...
+
+    def delete(self, key: str) -> BucketRequest:
+        """Ask to remove an object."""
+        ...
+
+    def list(self, prefix: str, *, page: str | None) -> BucketRequest:
+        """Ask for a page of the keys that begin with `prefix`; None: the first."""
+        ...
+
+    def found(
+        self, answer: Answer, key: str, *, known: Version | None, head_bytes: int | None
+    ) -> StoredObject | Unchanged:
+        """Judge the answer to `read`. Raises what `ObjectStore.read` raises."""
+        ...
+
+    def written(self, answer: Answer, key: str, *, condition: Condition) -> Version:
+        """Judge the answer to `put`. Raises what `ObjectStore.put` raises."""
+        ...
+
+    def deleted(self, answer: Answer, key: str) -> None:
+        """Judge the answer to `delete`. Raises what `ObjectStore.delete` raises."""
+        ...
+
+    def listed(self, answer: Answer, prefix: str) -> KeysPage:
+        """Judge the answer to `list`. Raises what `ObjectStore.list` raises."""
+        ...
+
+    def corrected(self, answer: Answer) -> "Dialect | None":
+        """The dialect to use from now on, where the answer is that the region is another one.
+
+        Such an answer surely comes from before the request was carried out.
+        """
+        ...
+
+    def is_skewed(self, answer: Answer) -> bool:
+        """Whether the store refused the time of the signature, before anything else."""
+        ...
+
+    def refuses_credentials(self, answer: Answer) -> bool:
+        """Whether the credentials have expired or are not known any more."""
+        ...
+
+
+def origin_of(url: str, *, name: str) -> tuple[str, str]:
+    """Split the address of a store into its origin and its path (without a slash at the end).
+
+    Args:
+        url: http(s)://HOST[:PORT][/PATH].
+        name: the setting that it comes from, for the error.
+
+    Raises:
+        StoreMisconfigured: it is no such address.
+    """
+    try:
+        parts = urlsplit(url)
+        host, port = (parts.hostname or "").encode("idna").decode(), parts.port
+    except ValueError:
+        parts, host, port = urlsplit(""), "", None
+    extra = parts.query or parts.fragment or parts.username
+    if parts.scheme not in ("http", "https") or not host or extra or " " in url:
+        raise StoreMisconfigured(
+            f"{name} must be an address as https://storage.example.org:9000; correct it: {url!r}"
+        )
+    if ":" in host:
+        host = f"[{host}]"
+    # Left out as HTTP clients leave it out of the Host header, which is signed.
+    is_usual = port is None or port == {"http": 80, "https": 443}[parts.scheme]
+    return f"{parts.scheme}://{host}{'' if is_usual else f':{port}'}", parts.path.rstrip("/")
+
+
+def content_type_of(key: str) -> str:
+    """The media type that a person's browser should see for an object."""
+    return "application/json" if key.endswith(".json") else "application/octet-stream"
+
+
+def object_of(
+    answer: Answer, key: str, *, version: str | None, known: Version | None, head_bytes: int | None
+) -> StoredObject | Unchanged:
+    """The object of a successful read.
+
+    Raises:
+        StoreUnavailable: it has no version, so it is not the store's own answer.
+    """
+    if not version:
+        raise StoreUnavailable(
+            f"the store answered {answer.status} without a version: something between here and"
+            f" the store answers in its place, or removes headers; find out what: {key}"
+        )
+    # Some stores ignore the condition of a read, and send the whole again.
+    if version == known:
+        return UNCHANGED
+    data = answer.body if head_bytes is None else answer.body[:head_bytes]
+    return StoredObject(data, Version(version))
+
+
+def read_failure(answer: Answer, problem: Problem, key: str) -> StoreError:
+    """Judge an answer to a read or a listing that is not a success.
+
+    Returns: AccessDenied, ObjectMissing, StoreMisconfigured or StoreUnavailable.
+    """
+    told = _told(answer, problem, key)
+    match answer.status:
+        case 401 | 403:
+            return AccessDenied(
+                f"the store lets these credentials not read (or hides that nothing is there from"
+                f" those who may not list the bucket); fix the permissions: {told}"
+            )
+        case 404:
+            return missing_object(key)
+        case 405 | 501:
+            return StoreMisconfigured(f"the store cannot do what a read needs: {told}")
+        case status if 300 <= status < 400:
+            return _sent_elsewhere(answer, told)
+        case _:
+            return StoreUnavailable(f"the store cannot be read now; retry later: {told}")
+
+
+def write_failure(answer: Answer, problem: Problem, key: str, *, needs: str) -> StoreError:
+    """Judge an answer to a put or delete that is not a success.
+
+    Args:
+        needs: what the store must be able to do for it, as "If-None-Match: * on PUT".
+
+    Returns: VersionConflict, NotApplied, AccessDenied, StoreMisconfigured or
+        WriteOutcomeUnknown, and this one whenever the answer leaves room for doubt.
+    """
+    told = _told(answer, problem, key)
+    match answer.status:
+        case 401 | 403:
+            return AccessDenied(
+                f"the store lets these credentials not write; fix the permissions: {told}"
+            )
+        case 404:
+            return StoreMisconfigured(f"there is no such bucket, or no store there: {told}")
+        case 405 | 501:
+            return StoreMisconfigured(
+                f"the store lacks {needs}, without which it cannot hold a queue;"
+                f" use another store: {told}"
+            )
+        case 409:
+            # A concurrent write or delete was in the way: nothing landed, and nobody need have won.
+            return NotApplied(f"the store was busy with another write of this key: {told}")
+        case 412:
+            return VersionConflict(
+                f"another put came first and changed the object; load it and decide again: {told}"
+            )
+        case status if status in (_REQUEST_TIMEOUT, _TOO_MANY_REQUESTS) or status >= 500:
+            # Usually refused before anything was done, and by no provider promised so.
+            return WriteOutcomeUnknown(f"the store did not carry out a write, perhaps: {told}")
+        case status if 300 <= status < 400:
+            return _sent_elsewhere(answer, told)
+        case status if 400 <= status < 500:
+            return NotApplied(f"the store refused a write: {told}")
+        case _:
+            return WriteOutcomeUnknown(f"the store's answer to a write makes no sense: {told}")
+
+
+def _sent_elsewhere(answer: Answer, told: str) -> StoreMisconfigured:
+    place = answer.headers.get("location", "another place")
+    return StoreMisconfigured(
+        f"the store sends its callers to {place}; set its region and endpoint right: {told}"
+    )
+
+
+def _told(answer: Answer, problem: Problem, key: str) -> str:
+    words = ": ".join(word for word in problem if word)
+    return f"{answer.status} {words[:500]}".rstrip() + f": {key}"

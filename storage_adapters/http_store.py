@@ -1,0 +1,428 @@
+"""The store in a bucket: sends what a dialect builds, and hands it what came back.
+
+The only module that sends objects over HTTP. It knows about connections, time and bytes, and
+nothing about what a status means: that is the dialect's (`s3`, `gcs`).
+
+One call is one attempt. A request is sent a second time only where the first answer says that it
+was refused before it was looked at: the bucket is in another region, or the clock here is off; each
+is learned once, and the answer to the second request counts. Redirects are never followed by
+themselves: the signature holds for one host.
+
+Failures of the connection are classified here. What surely never left (no connection, no place in
+the pool) is NotApplied for a write; anything after that is WriteOutcomeUnknown.
+"""
+
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from email.utils import parsedate_to_datetime
+from functools import partial
+from typing import Self, cast
+
+import httpx
+import trio
+
+from storage_adapters.bodies import digest_of, pieces_of
+from storage_adapters.contract import (
+    Condition,
+    NotApplied,
+    StoredObject,
+    StoreUnavailable,
+    Unchanged,
+    Version,
+    WriteOutcomeUnknown,
+    check_key,
+)
+from storage_adapters.credentials.source import CredentialSource
+from storage_adapters.exchanges import Answer, BucketRequest, Dialect
+
+__all__ = ["CONNECTIONS_MAX", "HASHED_INLINE_BYTES", "HttpStore", "RunInThread"]
+
+RunInThread = Callable[[Callable[[], bytes]], Awaitable[bytes]]
+"""Runs a function that blocks, and gives its result."""
+
+CONNECTIONS_MAX = 8
+"""Requests under way at a time. More would not be faster: a broker has one write in flight."""
+
+HASHED_INLINE_BYTES = 131_072
+"""Bodies below this are hashed at once, which takes less time than handing them to a thread."""
+
+_CONNECT_S = 5.0
+_ANSWER_S = 10.0
+"""Silence after which an answer is not waited for any longer, for a small body."""
+_BYTES_PER_S_MIN = 1_000_000
+"""The slowest link that the time for a body allows for."""
+# Below the idle timeout of the servers that have a short one (5 s), above a broker's heartbeat.
+_IDLE_S = 4.0
+_FAILURE_BYTES_MAX = 65_536
+_RANGE_NOT_SATISFIABLE = 416
+_HTTP_DATE_RESOLUTION_MS = 1_000
+
+# Nothing was sent: the request did not get as far as a connection.
+_NEVER_SENT = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.ProxyError,
+    httpx.UnsupportedProtocol,
+)
+
+
+def _wall_clock_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+async def _run_in_thread(function: Callable[[], bytes]) -> bytes:
+    return await trio.to_thread.run_sync(function, abandon_on_cancel=True)
+
+
+class _Body(httpx.AsyncByteStream):
+    """Streams chunks without joining them."""
+
+    def __init__(self, chunks: Sequence[bytes]) -> None:
+        self._chunks = chunks
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return _Pieces(self._chunks)
+
+
+class _Pieces:
+    """One pass over a body. No async generator: httpx leaves those of cancelled requests open."""
+
+    def __init__(self, chunks: Sequence[bytes]) -> None:
+        self._left = pieces_of(chunks)
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        for piece in self._left:
+            # h11 takes whatever is like bytes; its annotation says less.
+            return cast("bytes", piece)
+        raise StopAsyncIteration
+
+
+class _Connections:
+    """One pool, closed once it has been given up and its last request has ended."""
+
+    def __init__(self, client: httpx.AsyncClient) -> None:
+        self.client = client
+        self._requests_count = 0
+        self._is_given_up = False
+
+    @asynccontextmanager
+    async def lent(self) -> AsyncGenerator[httpx.AsyncClient]:
+        """The client, for one request."""
+        self._requests_count += 1
+        try:
+            yield self.client
+        finally:
+            self._requests_count -= 1
+            await self._close_if_done()
+
+    async def give_up(self) -> None:
+        """Close it as soon as nobody uses it."""
+        self._is_given_up = True
+        await self._close_if_done()
+
+    async def _close_if_done(self) -> None:
+        if self._is_given_up and not self._requests_count:
+            with trio.CancelScope(shield=True):
+                await self.client.aclose()
+
+
+class HttpStore:
+    """Objects in a bucket, reached over HTTP. Contacts nothing before its first call.
+
+    Args:
+        dialect: how the bucket is spoken to.
+        credentials: asked before each request.
+        now_ms: the wall clock, ms since the epoch: signatures carry it.
+        run_in_thread: for hashing large bodies.
+    """
+
+    def __init__(
+        self,
+        dialect: Dialect,
+        credentials: CredentialSource,
+        *,
+        now_ms: Callable[[], int] = _wall_clock_ms,
+        run_in_thread: RunInThread = _run_in_thread,
+    ) -> None:
+        self._dialect = dialect
+        self._credentials = credentials
+        self._now_ms = now_ms
+        self._run_in_thread = run_in_thread
+        self._tls = httpx.create_ssl_context()
+        self._limiter = trio.CapacityLimiter(CONNECTIONS_MAX)
+        self._connections = self._make_connections()
+        self._clock_offset_ms: int | None = None
+        # Learned where the store refuses this machine's time; until then signatures carry that.
+        self._signing_offset_ms = 0
+
+    @property
+    def description(self) -> str:
+        """Names the store for a person, as in "S3 store at s3://bucket/prefix"."""
+        return self._dialect.description
+
+    @property
+    def clock_offset_ms(self) -> int | None:
+        """How far the store's clock is ahead of this machine's; None before its first answer."""
+        return self._clock_offset_ms
+
+    async def read(
+        self,
+        key: str,
+        *,
+        if_changed_from: Version | None = None,
+        head_bytes: int | None = None,
+    ) -> StoredObject | Unchanged:
+        """Read the object under `key`; see `ObjectStore.read`.
+
+        Raises:
+            ObjectMissing, AccessDenied, StoreMisconfigured, StoreUnavailable: as promised there.
+
+        Cancellation: the read is given up at once and has no effect.
+        """
+        check_key(key)
+        assert head_bytes is None or head_bytes > 0, head_bytes
+
+        def build(dialect: Dialect, head_bytes: int | None) -> BucketRequest:
+            return dialect.read(key, if_changed_from=if_changed_from, head_bytes=head_bytes)
+
+        try:
+            answer = await self._exchange(partial(build, head_bytes=head_bytes), head_bytes)
+            if answer.status == _RANGE_NOT_SATISFIABLE:
+                # An empty object has no first byte, and that answer has no version.
+                answer = await self._exchange(partial(build, head_bytes=None), head_bytes)
+        except (NotApplied, httpx.TransportError) as error:
+            raise _unavailable(error, key) from error
+        return self._dialect.found(answer, key, known=if_changed_from, head_bytes=head_bytes)
+
+    async def put(
+        self,
+        key: str,
+        chunks: Sequence[bytes],
+        *,
+        condition: Condition,
+        metadata: Mapping[str, str] | None = None,
+    ) -> Version:
+        """Store the concatenation of `chunks` under `key`; see `ObjectStore.put`.
+
+        Raises:
+            VersionConflict, ObjectMissing, NotApplied, AccessDenied, StoreMisconfigured,
+            WriteOutcomeUnknown: as promised there.
+
+        Cancellation: the put may have been applied, or may still be.
+        """
+        check_key(key)
+        digest = await self._digest(chunks)
+
+        def build(dialect: Dialect) -> BucketRequest:
+            return dialect.put(
+                key, chunks, digest=digest, condition=condition, metadata=metadata or {}
+            )
+
+        answer = await self._write(build, key)
+        return self._dialect.written(answer, key, condition=condition)
+
+    async def delete(self, key: str) -> None:
+        """Remove the object under `key`; a missing one is no error; see `ObjectStore.delete`.
+
+        Raises:
+            NotApplied, AccessDenied, StoreMisconfigured, WriteOutcomeUnknown: as promised there.
+
+        Cancellation: it may have been removed, or may still be.
+        """
+        check_key(key)
+        answer = await self._write(lambda dialect: dialect.delete(key), key)
+        self._dialect.deleted(answer, key)
+
+    async def list(self, prefix: str) -> list[str]:
+        """Name all keys that begin with `prefix`, in ascending order; see `ObjectStore.list`.
+
+        Raises:
+            AccessDenied, StoreMisconfigured, StoreUnavailable: as promised there.
+
+        Cancellation: the listing is given up at once and has no effect.
+        """
+        keys: list[str] = []
+        page: str | None = None
+        while True:
+            try:
+                answer = await self._exchange(partial(_build_list, prefix=prefix, page=page))
+            except (NotApplied, httpx.TransportError) as error:
+                raise _unavailable(error, prefix) from error
+            found = self._dialect.listed(answer, prefix)
+            keys += found.keys
+            if found.next_page is None:
+                # Python orders text by code points, which is the order of its UTF-8 bytes.
+                return sorted(keys)
+            page = found.next_page
+
+    async def aclose(self) -> None:
+        """Close the connections. The store is not used afterwards; twice is harmless.
+
+        Raises: nothing.
+
+        Cancellation: everything is released all the same.
+        """
+        await self._connections.give_up()
+
+    async def _digest(self, chunks: Sequence[bytes]) -> bytes | None:
+        name = self._dialect.digest_name
+        if name is None:
+            return None
+        hash_chunks = partial(digest_of, chunks, name)
+        if sum(map(len, chunks)) < HASHED_INLINE_BYTES:
+            return hash_chunks()
+        return await self._run_in_thread(hash_chunks)
+
+    async def _write(self, build: Callable[[Dialect], BucketRequest], key: str) -> Answer:
+        try:
+            return await self._exchange(build)
+        except _NEVER_SENT as error:
+            raise NotApplied(f"the store cannot be reached: {_named(error)}: {key}") from error
+        except httpx.TransportError as error:
+            raise WriteOutcomeUnknown(
+                f"a write was sent and not answered: {_named(error)}: {key}"
+            ) from error
+
+    async def _exchange(
+        self, build: Callable[[Dialect], BucketRequest], body_bytes_max: int | None = None
+    ) -> Answer:
+        """Send one request, or a corrected second one where the first was refused unread.
+
+        Raises:
+            httpx.TransportError: of the last request.
+            NotApplied: there are no credentials just now; nothing was sent.
+            AccessDenied, StoreMisconfigured: as the source of credentials says.
+        """
+        answer = await self._send(build(self._dialect), body_bytes_max)
+        if not self._learn(answer):
+            return answer
+        return await self._send(build(self._dialect), body_bytes_max)
+
+    def _learn(self, answer: Answer) -> bool:
+        """Whether the answer says what was wrong with the way of asking, so that it is now right.
+
+        Such an answer is given before a request is carried out: a write has changed nothing.
+        """
+        if (corrected := self._dialect.corrected(answer)) is not None:
+            self._dialect = corrected
+            return True
+        offset_ms = self._clock_offset_ms
+        if not self._dialect.is_skewed(answer) or offset_ms is None:
+            return False
+        # Off by what is known already: to sign for that time once more would not help.
+        if abs(offset_ms - self._signing_offset_ms) <= _HTTP_DATE_RESOLUTION_MS:
+            return False
+        self._signing_offset_ms = offset_ms
+        return True
+
+    async def _send(self, request: BucketRequest, body_bytes_max: int | None) -> Answer:
+        credentials = await self._credentials.current()
+        async with self._limiter:
+            sent_ms = self._now_ms()
+            authorized = request.authorized(
+                credentials,
+                region=self._dialect.region,
+                now_ms=sent_ms + self._signing_offset_ms,
+            )
+            connections = self._connections
+            try:
+                async with connections.lent() as client:
+                    answer = await _exchange_over(client, authorized, body_bytes_max)
+            except httpx.PoolTimeout:
+                # There are as many connections as requests under way: the pool has lost some.
+                if self._connections is connections:
+                    self._connections = self._make_connections()
+                    await connections.give_up()
+                raise
+        self._note_clock(answer, sent_ms, self._now_ms())
+        if self._dialect.refuses_credentials(answer):
+            self._credentials.forget(credentials)
+        return answer
+
+    def _note_clock(self, answer: Answer, sent_ms: int, received_ms: int) -> None:
+        try:
+            store_s = parsedate_to_datetime(answer.headers.get("date", "")).timestamp()
+        except ValueError:
+            return
+        # The date is cut to whole seconds, and was written at some time between the two.
+        store_ms = int(store_s) * 1_000 + _HTTP_DATE_RESOLUTION_MS // 2
+        self._clock_offset_ms = store_ms - (sent_ms + received_ms) // 2
+
+    def _make_connections(self) -> _Connections:
+        limits = httpx.Limits(
+            max_connections=CONNECTIONS_MAX,
+            max_keepalive_connections=CONNECTIONS_MAX,
+            keepalive_expiry=_IDLE_S,
+        )
+        return _Connections(
+            httpx.AsyncClient(verify=self._tls, limits=limits, follow_redirects=False)
+        )
+
+
+def _build_list(dialect: Dialect, *, prefix: str, page: str | None) -> BucketRequest:
+    return dialect.list(prefix, page=page)
+
+
+async def _exchange_over(
+    client: httpx.AsyncClient, request: BucketRequest, body_bytes_max: int | None
+) -> Answer:
+    """Send a request and receive the answer, at most so many bytes of its body."""
+    sent = _as_httpx(request)
+    response = await client.send(sent, stream=True)
+    try:
+        headers = {name.lower(): value for name, value in response.headers.items()}
+        if not response.is_success:
+            body_bytes_max = _FAILURE_BYTES_MAX
+        elif not headers.keys() & {"content-length", "transfer-encoding"} and (
+            response.status_code not in (204, 304)
+        ):
+            # It ends with the connection: whether it is whole, nobody can tell.
+            raise httpx.RemoteProtocolError("the answer does not say how long it is", request=sent)
+        body: list[bytes] = []
+        received_bytes = 0
+        async for part in response.aiter_raw():
+            # What is too much is received all the same: who stops iterating leaves httpx's
+            # generators open. Only a store that ignores ranges sends so much.
+            if body_bytes_max is None or received_bytes < body_bytes_max:
+                body.append(part)
+            received_bytes += len(part)
+        return Answer(response.status_code, headers, b"".join(body))
+    finally:
+        with trio.CancelScope(shield=True):
+            await response.aclose()
+
+
+def _as_httpx(request: BucketRequest) -> httpx.Request:
+    length = sum(map(len, request.chunks))
+    # What is transferred is what is stored, and hashed; nothing is packed on the way.
+    headers = {"host": request.origin.partition("://")[2], **request.headers}
+    headers |= {"accept-encoding": "identity", "user-agent": "osqueue"}
+    if request.chunks or request.method in ("PUT", "POST"):
+        headers["content-length"] = str(length)
+    body_s = length / _BYTES_PER_S_MIN
+    timeout = httpx.Timeout(_ANSWER_S + body_s, connect=_CONNECT_S, pool=_CONNECT_S)
+    sent = httpx.Request(
+        request.method,
+        request.origin + request.raw_path,
+        headers=headers,
+        stream=_Body(request.chunks) if length else None,
+        extensions={"timeout": timeout.as_dict()},
+    )
+    # A signature covers what goes over the wire: were the URL rewritten, the store would refuse it.
+    assert sent.url.raw_path == request.raw_path.encode("ascii"), sent.url.raw_path
+    return sent
+
+
+def _unavailable(error: NotApplied | httpx.TransportError, key: str) -> StoreUnavailable:
+    reason = str(error) if isinstance(error, NotApplied) else _named(error)
+    return StoreUnavailable(f"the store cannot be read now; retry later: {reason}: {key}")
+
+
+def _named(error: httpx.TransportError) -> str:
+    # Many of them have no text of their own.
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

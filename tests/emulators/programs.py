@@ -1,0 +1,82 @@
+"""Programs that speak like a bucket: started for the tests, ended with them, come what may."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+__all__ = ["Program", "free_port", "program_beside_python"]
+
+_START_S_MAX = 60
+_PR_SET_PDEATHSIG = 1
+
+
+def free_port() -> int:
+    """A port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def program_beside_python(name: str) -> str:
+    """The path of a program of the development environment."""
+    return str(Path(sys.executable).parent / name)
+
+
+def _end_with_parent() -> None:
+    # Also where the tests are killed, and nothing of theirs runs any more.
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+class Program:
+    """One program that listens on a port of its own. Returns once it does."""
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        *,
+        port: int,
+        log_file: Path,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        self.port = port
+        self.url = f"http://127.0.0.1:{port}"
+        with log_file.open("ab") as log:
+            self._process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env={**os.environ, **(environment or {})},
+                preexec_fn=_end_with_parent if sys.platform == "linux" else None,
+            )
+        try:
+            self._wait_until_it_listens(log_file)
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """Kill it; it has nothing to lose."""
+        self._process.kill()
+        self._process.wait()
+
+    def _wait_until_it_listens(self, log_file: Path) -> None:
+        give_up_at = time.monotonic() + _START_S_MAX
+        while time.monotonic() < give_up_at:
+            if self._process.poll() is not None:
+                raise AssertionError(f"ended at once: {log_file.read_text(errors='replace')}")
+            try:
+                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+            except OSError:
+                time.sleep(0.02)
+            else:
+                return
+        raise AssertionError(f"does not listen: {log_file.read_text(errors='replace')}")

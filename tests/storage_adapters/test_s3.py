@@ -1,0 +1,299 @@
+"""Tests the dialect of S3 by tables: what is asked, and what each known answer means."""
+
+import hashlib
+
+import pytest
+
+from storage_adapters.contract import (
+    ABSENT,
+    UNCHANGED,
+    AccessDenied,
+    Condition,
+    Match,
+    NotApplied,
+    ObjectMissing,
+    StoredObject,
+    StoreError,
+    StoreMisconfigured,
+    StoreUnavailable,
+    Version,
+    VersionConflict,
+    WriteOutcomeUnknown,
+)
+from storage_adapters.exchanges import Answer, KeysPage
+from storage_adapters.s3 import S3Dialect, unquoted_etag
+from storage_adapters.signing import EMPTY_SHA256, UNSIGNED_PAYLOAD
+
+AWS = S3Dialect("bucket", "team/", region="eu-central-1")
+OTHER = S3Dialect("bucket", endpoint_url="http://127.0.0.1:9000")
+MATCH = Match(Version("abc"))
+
+
+def error_answer(status: int, code: str, extra: str = "", **headers: str) -> Answer:
+    body = (
+        f'<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>{code}</Code>'
+        f"<Message>Words.</Message>{extra}</Error>"
+    )
+    return Answer(status, headers, body.encode())
+
+
+@pytest.mark.parametrize(
+    ("dialect", "url"),
+    [
+        (AWS, "https://bucket.s3.eu-central-1.amazonaws.com/team/"),
+        (S3Dialect("a.b"), "https://s3.us-east-1.amazonaws.com/a.b/"),
+        (S3Dialect("b-1", region="cn-north-1"), "https://b-1.s3.cn-north-1.amazonaws.com.cn/"),
+        (S3Dialect("b-1", addressing_style="path"), "https://s3.us-east-1.amazonaws.com/b-1/"),
+        (OTHER, "http://127.0.0.1:9000/bucket/"),
+        (
+            S3Dialect("b-1", endpoint_url="https://s.example/p/", addressing_style="virtual"),
+            "https://b-1.s.example/p/",
+        ),
+    ],
+)
+def test_bucket_stands_in_host_or_path(dialect: S3Dialect, url: str) -> None:
+    request = dialect.read("é (1)/queue.json", if_changed_from=None, head_bytes=None)
+    assert request.origin + request.raw_path == f"{url}%C3%A9%20%281%29/queue.json"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"bucket": ""}, "bucket's name"),
+        ({"bucket": "a/b"}, "bucket's name"),
+        ({"bucket": "b-1", "region": "EU west"}, "region"),
+        ({"bucket": "b-1", "endpoint_url": "127.0.0.1:9000"}, "endpoint of an S3 store"),
+    ],
+)
+def test_dialect_with_wrong_settings_is_refused(arguments: dict[str, str], words: str) -> None:
+    with pytest.raises(StoreMisconfigured, match=words):
+        S3Dialect(**arguments)  # pyright: ignore[reportArgumentType]
+
+
+def test_description_names_bucket_and_place() -> None:
+    assert AWS.description == "S3 store at s3://bucket/team/"
+    assert OTHER.description == "S3 store at s3://bucket/ on http://127.0.0.1:9000"
+
+
+def test_read_asks_for_a_head_under_a_condition() -> None:
+    request = AWS.read("queue.json", if_changed_from=Version("abc"), head_bytes=4_096)
+    assert request.headers == {"if-none-match": '"abc"', "range": "bytes=0-4095"}
+    assert request.method == "GET"
+
+
+@pytest.mark.parametrize(
+    ("condition", "quotes", "header"),
+    [
+        (ABSENT, True, ("if-none-match", "*")),
+        (MATCH, True, ("if-match", '"abc"')),
+        (MATCH, False, ("if-match", "abc")),
+    ],
+)
+def test_put_carries_its_condition(
+    condition: Condition, quotes: bool, header: tuple[str, str]
+) -> None:
+    dialect = S3Dialect("bucket", quotes_etags=quotes)
+    request = dialect.put("a", [b"x"], digest=None, condition=condition, metadata={"one": "2 3"})
+    assert dict([header]).items() <= request.headers.items()
+    assert request.headers["x-amz-meta-one"] == "2 3"
+    assert request.headers["cache-control"] == "no-store"
+    assert len({"if-match", "if-none-match"} & request.headers.keys()) == 1
+    assert request.chunks == [b"x"]
+
+
+def test_put_over_http_is_hashed_and_over_https_is_not() -> None:
+    assert AWS.digest_name is None
+    request = AWS.put("a", [b"x"], digest=None, condition=ABSENT, metadata={})
+    assert request.payload_sha256 == UNSIGNED_PAYLOAD
+    assert OTHER.digest_name == "sha256"
+    digest = hashlib.sha256(b"x").digest()
+    request = OTHER.put("a", [b"x"], digest=digest, condition=ABSENT, metadata={})
+    assert request.payload_sha256 == digest.hex()
+    assert OTHER.delete("a").payload_sha256 == EMPTY_SHA256
+
+
+@pytest.mark.parametrize(
+    "metadata", [{"Name": "a"}, {"na me": "a"}, {"name": ""}, {"name": " a"}, {"name": "é\n"}]
+)
+def test_put_with_metadata_that_no_header_carries_is_refused(metadata: dict[str, str]) -> None:
+    with pytest.raises(StoreMisconfigured, match="metadata"):
+        AWS.put("a", [], digest=None, condition=ABSENT, metadata=metadata)
+
+
+@pytest.mark.parametrize(
+    ("etag", "version"), [('"abc-2"', "abc-2"), ("abc", "abc"), ('W/"abc"', "abc"), ("", "")]
+)
+def test_version_is_the_etag_without_quotes(etag: str, version: str) -> None:
+    assert unquoted_etag(etag) == version
+
+
+def test_found_gives_bytes_and_version() -> None:
+    whole = Answer(200, {"etag": '"abc"'}, b"hello")
+    assert AWS.found(whole, "a", known=None, head_bytes=None) == StoredObject(b"hello", "abc")
+    # A store that ignores ranges answers with the whole.
+    assert AWS.found(whole, "a", known=None, head_bytes=2) == StoredObject(b"he", "abc")
+    part = Answer(206, {"etag": '"abc"'}, b"he")
+    assert AWS.found(part, "a", known=None, head_bytes=2) == StoredObject(b"he", "abc")
+    assert AWS.found(Answer(304, {}, b""), "a", known=Version("abc"), head_bytes=2) == UNCHANGED
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (error_answer(404, "NoSuchKey"), ObjectMissing),
+        (Answer(404, {}, b""), ObjectMissing),
+        (error_answer(404, "NoSuchBucket"), StoreMisconfigured),
+        (error_answer(400, "InvalidBucketName"), StoreMisconfigured),
+        (error_answer(400, "ExpiredToken"), AccessDenied),
+        (error_answer(403, "InvalidAccessKeyId"), AccessDenied),
+        (error_answer(403, "SignatureDoesNotMatch"), AccessDenied),
+        (error_answer(307, "TemporaryRedirect"), StoreUnavailable),
+        (error_answer(301, "PermanentRedirect"), StoreMisconfigured),
+        (error_answer(503, "SlowDown"), StoreUnavailable),
+        (Answer(200, {}, b"<html>"), StoreUnavailable),
+        (Answer(304, {}, b""), StoreMisconfigured),
+        (Answer(502, {}, b"<html>no xml"), StoreUnavailable),
+    ],
+)
+def test_found_judges_failures(answer: Answer, expected: type[StoreError]) -> None:
+    with pytest.raises(expected) as caught:
+        AWS.found(answer, "queue.json", known=None, head_bytes=None)
+    assert type(caught.value) is expected
+
+
+@pytest.mark.parametrize(
+    ("answer", "condition", "expected"),
+    [
+        (error_answer(412, "PreconditionFailed"), ABSENT, VersionConflict),
+        (error_answer(412, "PreconditionFailed"), MATCH, VersionConflict),
+        (error_answer(404, "NoSuchKey"), MATCH, ObjectMissing),
+        (Answer(404, {}, b""), MATCH, ObjectMissing),
+        (Answer(404, {}, b""), ABSENT, StoreMisconfigured),
+        (error_answer(404, "NoSuchBucket"), MATCH, StoreMisconfigured),
+        (error_answer(404, "NoSuchBucket"), ABSENT, StoreMisconfigured),
+        (error_answer(409, "ConditionalRequestConflict"), ABSENT, NotApplied),
+        (error_answer(409, "ConditionalRequestConflict"), MATCH, NotApplied),
+        (error_answer(501, "NotImplemented", "<Header>If-Match</Header>"), MATCH, "If-Match on"),
+        (error_answer(501, "NotImplemented"), ABSENT, r"If-None-Match: \* on PUT"),
+        (error_answer(400, "RequestTimeout"), MATCH, NotApplied),
+        (error_answer(400, "BadDigest"), MATCH, NotApplied),
+        (error_answer(400, "IncompleteBody"), MATCH, NotApplied),
+        (error_answer(400, "ExpiredToken"), MATCH, AccessDenied),
+        (error_answer(400, "InvalidArgument"), MATCH, NotApplied),
+        (error_answer(403, "AccessDenied"), MATCH, AccessDenied),
+        (error_answer(403, "RequestTimeTooSkewed"), MATCH, AccessDenied),
+        (error_answer(307, "TemporaryRedirect"), MATCH, NotApplied),
+        (error_answer(301, "PermanentRedirect"), MATCH, StoreMisconfigured),
+        (error_answer(500, "InternalError"), MATCH, WriteOutcomeUnknown),
+        (error_answer(503, "SlowDown"), MATCH, WriteOutcomeUnknown),
+        (Answer(429, {}, b"Too fast"), MATCH, WriteOutcomeUnknown),
+        (Answer(504, {}, b""), ABSENT, WriteOutcomeUnknown),
+        (Answer(200, {}, b""), ABSENT, WriteOutcomeUnknown),
+    ],
+)
+def test_written_judges_failures(
+    answer: Answer, condition: Condition, expected: type[StoreError] | str
+) -> None:
+    error_class = StoreMisconfigured if isinstance(expected, str) else expected
+    words = expected if isinstance(expected, str) else "queue.json|bucket"
+    with pytest.raises(error_class, match=words) as caught:
+        AWS.written(answer, "queue.json", condition=condition)
+    assert type(caught.value) is error_class
+
+
+def test_written_gives_the_version() -> None:
+    assert AWS.written(Answer(200, {"etag": '"abc"'}, b""), "a", condition=ABSENT) == "abc"
+
+
+def test_deleted_of_a_missing_object_is_no_error() -> None:
+    for status in (200, 204, 404):
+        AWS.deleted(Answer(status, {}, b""), "a")
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (error_answer(404, "NoSuchBucket"), StoreMisconfigured),
+        (error_answer(403, "AccessDenied"), AccessDenied),
+        (error_answer(503, "SlowDown"), WriteOutcomeUnknown),
+    ],
+)
+def test_deleted_judges_failures(answer: Answer, expected: type[StoreError]) -> None:
+    with pytest.raises(expected):
+        AWS.deleted(answer, "a")
+
+
+LISTING = """<?xml version="1.0" encoding="UTF-8"?>
+<ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">{}
+<Contents><Key>team/a%2Bb+c</Key></Contents><Contents><Key>team/%C3%A9</Key></Contents>
+</ListBucketResult>"""
+
+
+def test_list_asks_for_pages() -> None:
+    request = AWS.list("a b", page=None)
+    assert request.raw_path == "/?list-type=2&encoding-type=url&prefix=team%2Fa%20b"
+    assert AWS.list("", page="t=").raw_path.endswith("&continuation-token=t%3D")
+
+
+def test_listed_reads_pages() -> None:
+    more = "<EncodingType>url</EncodingType><IsTruncated>true</IsTruncated>"
+    body = LISTING.format(more + "<NextContinuationToken>t</NextContinuationToken>")
+    page = AWS.listed(Answer(200, {}, body.encode()), "")
+    assert page == KeysPage(["a+b c", "é"], "t")
+    # A store that does not know the encoding says so by not repeating it.
+    body = LISTING.format("<IsTruncated>false</IsTruncated>")
+    page = AWS.listed(Answer(200, {}, body.encode()), "")
+    assert page == KeysPage(["a%2Bb+c", "%C3%A9"], None)
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (error_answer(404, "NoSuchBucket"), StoreMisconfigured),
+        (Answer(404, {}, b""), StoreMisconfigured),
+        (error_answer(403, "AccessDenied"), AccessDenied),
+        (error_answer(503, "SlowDown"), StoreUnavailable),
+        (Answer(200, {}, b"<html"), StoreUnavailable),
+    ],
+)
+def test_listed_judges_failures(answer: Answer, expected: type[StoreError]) -> None:
+    with pytest.raises(expected):
+        AWS.listed(answer, "a")
+
+
+@pytest.mark.parametrize(
+    ("answer", "region"),
+    [
+        (Answer(301, {"x-amz-bucket-region": "eu-west-1"}, b""), "eu-west-1"),
+        (Answer(307, {"x-amz-bucket-region": "eu-west-1"}, b""), "eu-west-1"),
+        (error_answer(400, "AuthorizationHeaderMalformed", "<Region>eu-west-1</Region>"), None),
+        (Answer(301, {"x-amz-bucket-region": "eu-central-1"}, b""), "unchanged"),
+        (Answer(301, {}, b""), "unchanged"),
+        (error_answer(400, "InvalidArgument"), "unchanged"),
+        (Answer(301, {"x-amz-bucket-region": "evil.example/"}, b""), "unchanged"),
+        (Answer(200, {"x-amz-bucket-region": "eu-west-1"}, b""), "unchanged"),
+        (Answer(503, {"x-amz-bucket-region": "eu-west-1"}, b""), "unchanged"),
+    ],
+)
+def test_corrected_learns_the_region_where_the_answer_names_another(
+    answer: Answer, region: str | None
+) -> None:
+    corrected = AWS.corrected(answer)
+    if region == "unchanged":
+        assert corrected is None
+        return
+    assert corrected is not None
+    assert corrected.region == "eu-west-1"
+    request = corrected.read("a", if_changed_from=None, head_bytes=None)
+    assert request.origin == "https://bucket.s3.eu-west-1.amazonaws.com"
+
+
+def test_skew_and_expiry_are_told_from_other_refusals() -> None:
+    skewed = error_answer(403, "RequestTimeTooSkewed")
+    assert AWS.is_skewed(skewed)
+    assert not AWS.refuses_credentials(skewed)
+    for code in ("ExpiredToken", "InvalidAccessKeyId"):
+        refused = error_answer(403, code)
+        assert not AWS.is_skewed(refused)
+        assert AWS.refuses_credentials(refused)
+    assert not AWS.refuses_credentials(error_answer(403, "AccessDenied"))
