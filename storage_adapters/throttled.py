@@ -183,6 +183,11 @@ class ThrottledStore:
         """The store's own."""
         return self._store.description
 
+    @property
+    def clock_offset_ms(self) -> int | None:
+        """The store's own."""
+        return self._store.clock_offset_ms
+
     async def read(
         self,
         key: str,
