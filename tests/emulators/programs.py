@@ -15,6 +15,7 @@ from pathlib import Path
 __all__ = ["Program", "free_port", "program_beside_python"]
 
 _START_S_MAX = 60
+_LOOK_EVERY_S = 0.02
 _PR_SET_PDEATHSIG = 1
 
 
@@ -71,12 +72,19 @@ class Program:
     def _wait_until_it_listens(self, log_file: Path) -> None:
         give_up_at = time.monotonic() + _START_S_MAX
         while time.monotonic() < give_up_at:
-            if self._process.poll() is not None:
-                raise AssertionError(f"ended at once: {log_file.read_text(errors='replace')}")
             try:
                 socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
             except OSError:
-                time.sleep(0.02)
+                if self._ends_within(_LOOK_EVERY_S):
+                    text = log_file.read_text(errors="replace")
+                    raise AssertionError(f"ended at once: {text}") from None
             else:
                 return
         raise AssertionError(f"does not listen: {log_file.read_text(errors='replace')}")
+
+    def _ends_within(self, timeout_s: float) -> bool:
+        try:
+            self._process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
