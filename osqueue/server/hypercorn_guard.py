@@ -2,17 +2,19 @@
 
 Hypercorn 0.18 lets any error raised while it parses leave the connection's task, which ends the
 process; its writes cannot be cancelled, so that a client which stops reading holds up a shutdown
-for ever; a WebSocket message over the limit goes on growing; compressed messages are inflated
-without a bound; and HTTP/2, with faults of its own, is spoken to whoever asks. The subclasses here
-know that code closely: tests/server/test_hypercorn_guard_hostile_inputs.py sends what was fatal,
-for each new version.
+for ever; a WebSocket message over the limit goes on growing, and one that never ends is kept for
+ever; compressed messages are inflated without a bound; and HTTP/2, with faults of its own, is
+spoken to whoever asks. The subclasses here and in `http/guarded_websocket.py` know that code
+closely: tests/server/test_hypercorn_guard_hostile_inputs.py sends what was fatal, for each new
+version.
 """
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, cast
 
 import structlog
 import trio
@@ -20,16 +22,17 @@ from hypercorn.app_wrappers import ASGIWrapper
 from hypercorn.config import Config
 from hypercorn.events import Closed, Event, RawData, Updated
 from hypercorn.logging import Logger
-from hypercorn.protocol.events import Data, Request, StreamClosed
-from hypercorn.protocol.events import Event as StreamEvent
+from hypercorn.protocol.events import Request
 from hypercorn.protocol.h11 import STREAM_ID, H11Protocol, H11WSConnection
-from hypercorn.protocol.ws_stream import WSStream
 from hypercorn.trio import task_group as hypercorn_tasks
 from hypercorn.trio.task_group import TaskGroup
-from hypercorn.trio.tcp_server import TCPServer
+from hypercorn.trio.tcp_server import MAX_RECV, TCPServer
 from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import AppWrapper, ASGIReceiveEvent, ASGISendEvent, ConnectionState
 from hypercorn.typing import Scope as HypercornScope
+
+from osqueue.server.http.guarded_websocket import CLOSE_TOO_SLOW, GuardedWebSocket
+from osqueue.server.http.intake import HOLDING, Holding, Intake
 
 __all__ = ["GuardedTCPServer", "StructuredLogger", "serve_connection"]
 
@@ -37,10 +40,8 @@ log = structlog.get_logger(__name__)
 
 WRITE_SLICE_BYTES = 65_536
 """A client must take so much within each write deadline, or it is gone."""
-DISCARDED_MESSAGES_MAX = 4
-"""What follows a message over the limit is read and dropped, up to so many times the limit."""
-DISCARD_MS = 1_000
-"""And for so long, so that the client reads the close before its connection is reset."""
+QUEUED_BYTES_MAX = 65_536
+"""An application that does not receive is put no more before than what goes beyond this."""
 
 
 handle_app: Any = hypercorn_tasks._handle  # pyright: ignore
@@ -77,16 +78,20 @@ async def serve_connection(
     stream: trio.SocketStream,
     *,
     write_deadline_ms: int,
+    intake: Intake,
 ) -> None:
     """Serve one connection to its end; what goes wrong in it ends nothing else.
 
     This is the one place that catches every Exception: whatever a peer's bytes make Hypercorn, h11
     or wsproto raise must not leave this task, since the nursery around it holds all connections.
     """
+    holding = Holding(intake)
     try:
-        await GuardedTCPServer(app, config, context, stream, write_deadline_ms).run()
+        await GuardedTCPServer(app, config, context, stream, write_deadline_ms, holding).run()
     except* Exception as errors:
         log.warning("connection_failed", exc_info=errors)
+    finally:
+        holding.close()
 
 
 class GuardedTCPServer(TCPServer):
@@ -102,9 +107,11 @@ class GuardedTCPServer(TCPServer):
         context: WorkerContext,
         stream: trio.SocketStream,
         write_deadline_ms: int,
+        holding: Holding,
     ) -> None:
         super().__init__(app, config, context, {}, stream)  # type: ignore[arg-type]
         self.write_deadline_s = write_deadline_ms / 1_000
+        self.holding = holding
 
     async def run(self) -> None:
         """Serve until either side closes."""
@@ -112,7 +119,7 @@ class GuardedTCPServer(TCPServer):
         try:
             # Of an IPv6 address only host and port.
             client, server = socket.getpeername()[:2], socket.getsockname()[:2]
-            async with GuardedTaskGroup() as task_group:
+            async with GuardedTaskGroup(self.holding) as task_group:
                 self._task_group = task_group
                 self.protocol = GuardedProtocol(
                     self.app,
@@ -124,6 +131,7 @@ class GuardedTCPServer(TCPServer):
                     client,
                     server,
                     self.protocol_send,
+                    holding=self.holding,
                 )
                 await self.idle_task.restart(task_group, self._idle_timeout)  # pyright: ignore
                 await self._read_data()
@@ -135,6 +143,23 @@ class GuardedTCPServer(TCPServer):
             pass
         finally:
             await self._close()
+
+    async def _read_data(self) -> None:
+        """Hypercorn's loop, which also hears that a WebSocket message has stalled."""
+        while True:
+            data = None
+            try:
+                with trio.move_on_at(self.protocol.message_stalls_at_s):
+                    data = await self.stream.receive_some(MAX_RECV)
+            except (trio.ClosedResourceError, trio.BrokenResourceError):
+                break
+            if data is None:
+                await self.protocol.message_stalled()
+                continue
+            await self.protocol.handle(RawData(bytes(data)))
+            if not data:
+                break
+        await self.protocol.handle(Closed())
 
     async def protocol_send(self, event: Event) -> None:
         """Send bytes within the deadline, or close the connection.
@@ -177,6 +202,7 @@ class EventQueue:
 
     def __init__(self, events_max: int) -> None:
         self.events_max = events_max
+        self._bytes = 0
         self._events: deque[ASGIReceiveEvent] = deque()
         self._is_over = False
         self._changed = trio.Event()
@@ -184,10 +210,11 @@ class EventQueue:
     async def put(self, event: ASGIReceiveEvent) -> None:
         """Wait for room, and add an event; those for an application that has ended are dropped."""
         if event["type"] not in DISCONNECTS:
-            while len(self._events) >= self.events_max and not self._is_over:
+            while self._is_full and not self._is_over:
                 await self._changed.wait()
         if not self._is_over:
             self._events.append(event)
+            self._bytes += event_bytes(event)
             self._notify()
 
     async def receive(self) -> ASGIReceiveEvent:
@@ -196,6 +223,7 @@ class EventQueue:
         while not self._events:
             await self._changed.wait()
         event = self._events.popleft()
+        self._bytes -= event_bytes(event)
         self._notify()
         return event
 
@@ -205,18 +233,33 @@ class EventQueue:
         self._events.clear()
         self._notify()
 
+    @property
+    def _is_full(self) -> bool:
+        return len(self._events) >= self.events_max or self._bytes >= QUEUED_BYTES_MAX
+
     def _notify(self) -> None:
         self._changed.set()
         self._changed = trio.Event()
 
 
+def event_bytes(event: ASGIReceiveEvent) -> int:
+    """What an event holds of what the peer has sent."""
+    fields: dict[str, Any] = {**event}
+    return len(fields.get("body") or fields.get("bytes") or fields.get("text") or b"")
+
+
 class GuardedTaskGroup(TaskGroup):
     """Runs applications, and lets nobody wait for one that has ended."""
+
+    def __init__(self, holding: Holding) -> None:
+        super().__init__()
+        self.holding = holding
 
     async def spawn_app(
         self, app: AppWrapper, config: Config, scope: HypercornScope, send: AppSend
     ) -> Callable[[ASGIReceiveEvent], Awaitable[None]]:
         """Start an application, and return what puts events before it."""
+        cast("dict[str, Any]", scope)[HOLDING] = self.holding
         queue = EventQueue(config.max_app_queue_size)
 
         async def run_app(*arguments: Any) -> None:  # noqa: ANN401
@@ -246,6 +289,26 @@ class GuardedProtocol(H11Protocol):
     is_cut = False
     """Nothing can be sent any more: requests that wait behind the one being answered are dropped,
     which a client that never reads could otherwise queue up by the thousand."""
+
+    def __init__(self, *arguments: Any, holding: Holding) -> None:  # noqa: ANN401
+        super().__init__(*arguments)
+        self.holding = holding
+
+    @property
+    def message_stalls_at_s(self) -> float:
+        """When a WebSocket message on its way has stalled; a body has a reader who sees to it."""
+        is_websocket = isinstance(self.stream, GuardedWebSocket)
+        return self.holding.stalls_at_s if is_websocket else math.inf
+
+    async def message_stalled(self) -> None:
+        """A WebSocket message has not arrived in time."""
+        assert isinstance(self.stream, GuardedWebSocket), "nothing else stalls here"
+        intake = self.holding.intake
+        await self.stream.refuse(
+            CLOSE_TOO_SLOW,
+            f"a message must arrive within {intake.deadline_s:g} s,"
+            f" some of it every {intake.stall_s:g} s",
+        )
 
     async def handle(self, event: Event) -> None:
         """Take bytes, or the end of the connection."""
@@ -289,6 +352,7 @@ class GuardedProtocol(H11Protocol):
             self.server,
             self.stream_send,
             STREAM_ID,
+            holding=self.holding,
         )
         assert not isinstance(self.connection, H11WSConnection), "an upgrade comes once"
         self.connection = H11WSConnection(self.connection)
@@ -307,34 +371,6 @@ class GuardedProtocol(H11Protocol):
                 state=self.connection_state,
             )
         )
-
-
-class GuardedWebSocket(WSStream):
-    """A WebSocket that ends with the first message over the limit."""
-
-    discarded_bytes = -1
-    """Dropped since a message was too large; -1: none was."""
-
-    async def handle(self, event: StreamEvent) -> None:
-        """Take bytes, or the end of the connection."""
-        if self.discarded_bytes < 0 or not isinstance(event, Data):
-            await super().handle(event)
-            return
-        self.discarded_bytes += len(event.data)
-        if self.discarded_bytes > self.config.websocket_max_message_size * DISCARDED_MESSAGES_MAX:
-            await self.send(StreamClosed(stream_id=self.stream_id))
-
-    async def _handle_events(self) -> None:
-        await super()._handle_events()
-        if self.buffer.length > self.buffer.max_length and self.discarded_bytes < 0:
-            # The close with 1009 was sent; Hypercorn would go on collecting the message.
-            self.buffer.clear()
-            self.discarded_bytes = 0
-            self.task_group.spawn(self._close_soon)  # pyright: ignore
-
-    async def _close_soon(self) -> None:
-        await trio.sleep(DISCARD_MS / 1_000)
-        await self.send(StreamClosed(stream_id=self.stream_id))
 
 
 def is_websocket(request: HeadEvent) -> bool:

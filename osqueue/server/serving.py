@@ -21,6 +21,7 @@ from hypercorn.config import Config
 from hypercorn.trio.worker_context import WorkerContext
 
 from osqueue.server.app import FrontDoor
+from osqueue.server.http.intake import Intake
 from osqueue.server.hypercorn_guard import StructuredLogger, serve_connection
 from osqueue.settings import Settings
 
@@ -54,6 +55,7 @@ class Server:
         self.broker = broker
         self.settings = settings
         self.front_door = FrontDoor(broker, settings, random)
+        self.intake = Intake(settings.received_bytes_max)
         self._hypercorn_config = hypercorn_config(settings)
         self._sockets: list[socket.socket] = []
         self._stopping = trio.Event()
@@ -163,6 +165,7 @@ class Server:
                 context,
                 stream,
                 write_deadline_ms=self.settings.write_deadline_ms,
+                intake=self.intake,
             )
         finally:
             self._connection_count -= 1

@@ -17,6 +17,7 @@ import trio
 from msgspec import Raw
 
 from osqueue.core.errors import Forbidden, QueueError, QueueFull, Unavailable
+from osqueue.core.mutations import ClaimJobs
 from osqueue.protocol.codec import (
     Encoding,
     decode_frame,
@@ -30,14 +31,14 @@ from osqueue.protocol.messages import WireEvent
 from osqueue.server.dispatch import Call, Caller, Dispatcher, Reply, Ticket, refuse
 from osqueue.server.events import stream_events
 from osqueue.server.http.asgi import Receive, Scope, Send, read_head
+from osqueue.server.http.guarded_websocket import CLOSE_TOO_BIG, CLOSE_TOO_SLOW
+from osqueue.server.http.intake import HOLDING, Holding
 from osqueue.server.http.origins import OriginGuard
 from osqueue.server.http.statuses import HttpRefusal, status_of
 
-__all__ = ["CLOSE_RESTARTING", "CLOSE_TOO_BIG", "CLOSE_TOO_SLOW", "WebSocketFrontEnd"]
+__all__ = ["CLOSE_RESTARTING", "WebSocketFrontEnd"]
 
-CLOSE_TOO_BIG = 1009
 CLOSE_RESTARTING = 1012
-CLOSE_TOO_SLOW = 1013
 TICKETS_MAX = 256
 """Frames of one connection at the broker at the same time."""
 WAITING_CLAIMS_MAX = 1_000
@@ -82,7 +83,7 @@ class WebSocketFrontEnd:
             await reject(send, HttpRefusal(status_of(error), error))
             return
         await send({"type": "websocket.accept"})
-        connection = Connection(self.dispatcher, receive, send)
+        connection = Connection(self.dispatcher, receive, send, scope[HOLDING])
         self._connections.add(connection)
         try:
             await connection.run()
@@ -106,9 +107,12 @@ async def reject(send: Send, refusal: HttpRefusal) -> None:
 class Connection:
     """One WebSocket connection."""
 
-    def __init__(self, dispatcher: Dispatcher, receive: Receive, send: Send) -> None:
+    def __init__(
+        self, dispatcher: Dispatcher, receive: Receive, send: Send, holding: Holding
+    ) -> None:
         self.dispatcher = dispatcher
         self.limits = dispatcher.limits
+        self._holding = holding
         self.caller = Caller(is_websocket=True)
         self._receive = receive
         self._send = send
@@ -159,13 +163,13 @@ class Connection:
             message = await self._receive()
             if message["type"] == "websocket.disconnect":
                 return
-            if self._close is not None:
-                continue
             text: str | None = message.get("text")
-            if text is None:
-                self._take_frame(nursery, message.get("bytes") or b"", Encoding.MSGPACK)
-            else:
-                self._take_frame(nursery, text.encode(), Encoding.JSON)
+            encoding = Encoding.MSGPACK if text is None else Encoding.JSON
+            body: bytes = (message.get("bytes") or b"") if text is None else text.encode()
+            if self._close is None:
+                self._take_frame(nursery, body, encoding)
+            # What is still needed of it is held by its tickets.
+            self._holding.release(len(body))
             await self._wait_for_capacity()
 
     def _take_frame(self, nursery: trio.Nursery, body: bytes, encoding: Encoding) -> None:
@@ -183,14 +187,16 @@ class Connection:
             if ticket.is_waiting and self._waiting_claims >= WAITING_CLAIMS_MAX:
                 error = QueueFull(f"waitMs: {WAITING_CLAIMS_MAX} claims of this connection wait")
                 ticket = answered_ticket(ticket.calls[0].id, error, encoding)
+            frame_bytes = len(body)
             if ticket.is_waiting:
                 # Long polls do not count as in flight: they would pause the reader for a minute.
                 self._waiting_claims += 1
-                nursery.start_soon(self._serve, ticket, is_array, 0)
+                frame_bytes = waiting_bytes(ticket)
             else:
                 self._tickets += 1
-                self._inbound_bytes += len(body)
-                nursery.start_soon(self._serve, ticket, is_array, len(body))
+                self._inbound_bytes += frame_bytes
+            self._holding.hold(frame_bytes)
+            nursery.start_soon(self._serve, ticket, is_array, frame_bytes)
 
     async def _wait_for_capacity(self) -> None:
         """Pause the reader while too much of this connection is in flight."""
@@ -214,6 +220,7 @@ class Connection:
                 if self.caller.events is not self._streamed_events:
                     self._begin_events(ticket.encoding)
         finally:
+            self._holding.release(frame_bytes)
             if ticket.is_waiting:
                 self._waiting_claims -= 1
             else:
@@ -294,6 +301,12 @@ class Connection:
 def answered_ticket(call_id: Raw, error: QueueError, encoding: Encoding) -> Ticket:
     """A ticket that needs no broker: a refusal, which takes the road of all replies."""
     return Ticket([Call(call_id, "", None, refuse(call_id, error))], encoding)
+
+
+def waiting_bytes(ticket: Ticket) -> int:
+    """About what a call that waits keeps of its frame."""
+    request = ticket.calls[0].request
+    return sum(map(len, request.types or ())) if isinstance(request, ClaimJobs) else 0
 
 
 def short(reason: str) -> str:

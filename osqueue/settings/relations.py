@@ -43,6 +43,7 @@ RELATIONS: tuple[tuple[str, int, str, str], ...] = (
     ("lease_ms_min", 1, "lease_ms", "a claim that names no lease must be allowed"),
     ("lease_ms", 1, "lease_ms_max", "a claim that names no lease must be allowed"),
     ("max_attempts", 1, "attempts_max", "a job that names no attempts must be allowed"),
+    ("frame_bytes_max", 1, "received_bytes_max", "the largest frame must be receivable"),
     ("payload_bytes_max", 2, "frame_bytes_max", "one reply carries payload and result"),
     ("payload_bytes_max", 2, "document_bytes_max", "the queue must hold payload and result"),
 )

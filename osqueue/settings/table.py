@@ -57,6 +57,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     write_deadline_ms: Annotated[
         int, Knob("How long a client may leave its reply unread.", "broker", 100, DAY_MS)
     ] = 5_000
+    received_bytes_max: Annotated[
+        int,
+        Knob("Most memory for requests on their way in, of all.", "broker", 1024, 2**36),
+    ] = 67_108_864
     allowed_origins: Annotated[
         tuple[str, ...], Knob("Web origins, beside the broker's own, that may use it.", "broker")
     ] = ()

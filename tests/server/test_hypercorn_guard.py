@@ -12,6 +12,7 @@ from hypercorn.app_wrappers import ASGIWrapper
 from hypercorn.trio.worker_context import WorkerContext
 
 from osqueue.server.http.asgi import Receive, Scope, Send
+from osqueue.server.http.intake import Intake
 from osqueue.server.hypercorn_guard import serve_connection
 from osqueue.server.serving import hypercorn_config
 from osqueue.settings import Settings
@@ -56,6 +57,7 @@ def serve(nursery: trio.Nursery) -> Callable[[App], Awaitable[trio.SocketStream]
                 WorkerContext(None),
                 server,
                 write_deadline_ms=200,
+                intake=Intake(1_000_000),
             )
 
         nursery.start_soon(run)

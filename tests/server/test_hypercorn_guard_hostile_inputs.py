@@ -25,6 +25,7 @@ UPGRADE = (
     b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
 )
 FRAME_BYTES_MAX = 131_072
+RECEIVED_BYTES_MAX = 4 * FRAME_BYTES_MAX
 RESET = struct.pack("ii", 1, 0)
 """SO_LINGER that makes a close a reset."""
 
@@ -33,7 +34,13 @@ RESET = struct.pack("ii", 1, 0)
 def settings() -> Settings:
     """Small limits and deadlines, so that they are reached quickly."""
     limits = Limits(payload_bytes_max=16_384, frame_bytes_max=FRAME_BYTES_MAX)
-    return Settings(broker_port=0, storage_backend="memory", write_deadline_ms=200, limits=limits)
+    return Settings(
+        broker_port=0,
+        storage_backend="memory",
+        write_deadline_ms=200,
+        received_bytes_max=RECEIVED_BYTES_MAX,
+        limits=limits,
+    )
 
 
 def h2_frame(kind: int, stream: int, payload: bytes = b"", flags: int = 0) -> bytes:
@@ -156,10 +163,42 @@ async def endless_body_over_the_limit(served: Served) -> None:
     await send_until_refused(stream, chunk)
 
 
+async def bodies_that_never_end(served: Served) -> None:
+    await fill_with_halves(
+        served,
+        b"POST /v1/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n"
+        % FRAME_BYTES_MAX,
+    )
+
+
+async def messages_that_never_end(served: Served) -> None:
+    head = make_frame(2, bytes(FRAME_BYTES_MAX))[:14]
+    await fill_with_halves(served, UPGRADE + b"\r\n" + head)
+
+
+async def fill_with_halves(served: Served, head: bytes) -> None:
+    """Forty large bodies begin and do not end, which a large honest one must survive."""
+    streams = [await served.connect() for _ in range(40)]
+    for stream in streams:
+        await stream.send_all(head)
+        await stream.send_all(bytes(FRAME_BYTES_MAX * 9 // 10))
+    assert await served.is_honestly_served()
+    job = {"payload": "x" * 16_000, "type": "large"}
+    with trio.fail_after(5):
+        answer = await served.request("POST", "/v1/jobs/batch", {"jobs": [job] * 7})
+        assert answer.status == 200, answer.body
+    assert served.server.intake.bytes_held <= RECEIVED_BYTES_MAX
+    for stream in streams:
+        await stream.aclose()
+    await wait_until_alone(served)
+    assert served.server.intake.bytes_held == 0
+
+
 async def message_over_the_limit(served: Served) -> None:
     client = await served.open_websocket()
     await client.send_frame(2, bytes(FRAME_BYTES_MAX + 1))
-    assert await client.receive_close() == (1009, "")
+    reason = "a message exceeds 131072 bytes (frame_bytes_max)"
+    assert await client.receive_close() == (1009, reason)
     await client.aclose()
 
 
@@ -242,6 +281,8 @@ ATTACKS: dict[str, Attack] = {
         flood_of_resets,
         big_reply_never_read,
         websocket_replies_never_read,
+        bodies_that_never_end,
+        messages_that_never_end,
         body_over_the_limit,
         endless_body_over_the_limit,
         message_over_the_limit,

@@ -49,6 +49,11 @@ BROKEN_RELATIONS = [
         "ATTEMPTS_MAX (1000) must be at least MAX_ATTEMPTS (1001)",
     ),
     (
+        {"RECEIVED_BYTES_MAX": "8388608"},
+        {"RECEIVED_BYTES_MAX": "8388607"},
+        "RECEIVED_BYTES_MAX (8388607) must be at least FRAME_BYTES_MAX (8388608)",
+    ),
+    (
         {"FRAME_BYTES_MAX": "524288"},
         {"FRAME_BYTES_MAX": "524287"},
         "FRAME_BYTES_MAX (524287) must be at least 2 times PAYLOAD_BYTES_MAX (262144)",

@@ -33,6 +33,7 @@ from osqueue.server.http.bodies import (
     read_body,
     wait_until_gone,
 )
+from osqueue.server.http.intake import HOLDING, Holding
 from osqueue.server.http.origins import OriginGuard
 from osqueue.server.http.routes import Target, find_target, is_ours, make_params
 from osqueue.server.http.statuses import HttpRefusal, retry_after_s, status_of
@@ -41,7 +42,7 @@ __all__ = ["RestFrontEnd"]
 
 Headers = list[tuple[bytes, bytes]]
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-TOO_LARGE = 413
+TOO_SLOW = 408
 WHOLE_BODY = 2**63 - 1
 """An HTTP answer has one body, whatever its size; what goes into it was bounded before."""
 
@@ -103,9 +104,10 @@ class RestFrontEnd:
         """
         head = read_head(scope)
         response = Response(send, self.origins.cors_headers(head), accepted_encoding(head))
+        holding: Holding = scope[HOLDING]
         try:
             if is_ours(head):
-                body = await self._read_body(head, receive)
+                body = await self._read_body(head, receive, holding)
                 self._check_caller(head)
                 await self._answer(head, body, receive, response)
             else:
@@ -117,13 +119,15 @@ class RestFrontEnd:
             await response.refuse(refusal)
         except QueueError as error:
             await response.refuse(HttpRefusal(status_of(error), error))
+        finally:
+            holding.close()
 
-    async def _read_body(self, head: Head, receive: Receive) -> bytes:
+    async def _read_body(self, head: Head, receive: Receive, holding: Holding) -> bytes:
         """Read the body first, whatever becomes of the request: a client reads no answer before."""
         try:
-            return await read_body(head, receive, self.body_limits)
+            return await read_body(head, receive, self.body_limits, holding)
         except HttpRefusal as refusal:
-            if refusal.status == TOO_LARGE:
+            if refusal.status != TOO_SLOW:
                 await discard_body(receive, self.body_limits)
             raise
 

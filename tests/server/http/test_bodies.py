@@ -9,6 +9,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
+from osqueue.core.errors import Unavailable
 from osqueue.server.http.asgi import Head
 from osqueue.server.http.bodies import (
     BodyLimits,
@@ -17,10 +18,11 @@ from osqueue.server.http.bodies import (
     read_body,
     wait_until_gone,
 )
+from osqueue.server.http.intake import FREE_BYTES, Holding, Intake
 from osqueue.server.http.statuses import HttpRefusal
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
-LIMITS = BodyLimits(bytes_max=100, deadline_ms=1_000)
+LIMITS = BodyLimits(bytes_max=100)
 
 
 class Sender:
@@ -44,31 +46,83 @@ class Sender:
         raise AssertionError
 
 
+@pytest.fixture
+def holding() -> Holding:
+    return Holding(Intake(1_000, deadline_ms=1_000, stall_ms=400))
+
+
 def head(length: str = "") -> Head:
     return Head("POST", "/", b"", {"content-length": length} if length else {})
 
 
-async def test_body_is_read_to_its_end() -> None:
-    assert await read_body(head(), Sender(b"a" * 50, b"b" * 50), LIMITS) == b"a" * 50 + b"b" * 50
+async def test_body_is_read_to_its_end_and_held(holding: Holding) -> None:
+    sender = Sender(b"a" * 50, b"b" * 50)
+    assert await read_body(head(), sender, LIMITS, holding) == b"a" * 50 + b"b" * 50
+    assert holding.bytes_held == 100
+    assert not holding.intake.receiving
 
 
 @pytest.mark.parametrize("sender", [Sender(b"a" * 60, b"b" * 60), Sender()])
-async def test_body_over_the_limit_is_413(sender: Sender) -> None:
+async def test_body_over_the_limit_is_413(sender: Sender, holding: Holding) -> None:
     with pytest.raises(HttpRefusal, match=r"exceeds 100 bytes \(frame_bytes_max\)") as refusal:
-        await read_body(head("101" if not sender.chunks else ""), sender, LIMITS)
+        await read_body(head("101" if not sender.chunks else ""), sender, LIMITS, holding)
     assert refusal.value.status == 413
+    assert holding.bytes_held == 0
 
 
-async def test_slow_body_is_408(autojump_clock: MockClock) -> None:
-    with pytest.raises(HttpRefusal, match="took longer than 1000 ms") as refusal:
-        await read_body(head(), Sender(b"a", ends=False), LIMITS)
+async def test_body_that_stalls_is_408(autojump_clock: MockClock, holding: Holding) -> None:
+    sender = Sender(b"a", ends=False)
+    with pytest.raises(HttpRefusal, match=r"within 1 s, and some of it every 0.4 s") as refusal:
+        await read_body(head(), sender, LIMITS, holding)
+    assert refusal.value.status == 408
+    assert trio.current_time() == pytest.approx(0.4)
+    assert holding.bytes_held == 0
+
+
+async def test_body_that_drips_for_too_long_is_408(
+    autojump_clock: MockClock, holding: Holding
+) -> None:
+    async def drip() -> dict[str, Any]:
+        await trio.sleep(0.3)
+        return {"type": "http.request", "body": b"a", "more_body": True}
+
+    with pytest.raises(HttpRefusal) as refusal:
+        await read_body(head(), drip, LIMITS, holding)
     assert refusal.value.status == 408
     assert trio.current_time() == pytest.approx(1)
 
 
-async def test_client_that_leaves_is_told_apart() -> None:
+async def test_body_without_memory_is_503(autojump_clock: MockClock) -> None:
+    holding = Holding(Intake(0, deadline_ms=1_000, stall_ms=1_000))
+    limits = BodyLimits(bytes_max=1_000_000)
+    with pytest.raises(HttpRefusal, match="received_bytes_max") as refusal:
+        await read_body(head(), Sender(bytes(FREE_BYTES + 1)), limits, holding)
+    assert (refusal.value.status, type(refusal.value.error)) == (503, Unavailable)
+    assert holding.bytes_held == 0
+
+
+async def test_slow_body_that_makes_room_is_503(
+    autojump_clock: MockClock, holding: Holding, nursery: trio.Nursery
+) -> None:
+    refusals: list[HttpRefusal] = []
+
+    async def read() -> None:
+        with pytest.raises(HttpRefusal) as refusal:
+            await read_body(head(), Sender(b"a", ends=False), LIMITS, holding)
+        refusals.append(refusal.value)
+
+    nursery.start_soon(read)
+    await trio.testing.wait_all_tasks_blocked()
+    holding.interrupt(Unavailable("others need it"))
+    await trio.testing.wait_all_tasks_blocked()
+    assert [(refusal.status, refusal.error.message) for refusal in refusals] == [
+        (503, "others need it")
+    ]
+
+
+async def test_client_that_leaves_is_told_apart(holding: Holding) -> None:
     with pytest.raises(ClientGone):
-        await read_body(head(), Sender(b"a", leaves=True), LIMITS)
+        await read_body(head(), Sender(b"a", leaves=True), LIMITS, holding)
 
 
 async def test_refused_body_is_read_on_within_bounds(autojump_clock: MockClock) -> None:

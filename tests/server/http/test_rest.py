@@ -10,7 +10,6 @@ import trio
 
 from osqueue.broker.clocks import SystemClock
 from osqueue.core.limits import Limits
-from osqueue.server.http.bodies import BodyLimits
 from osqueue.settings import Settings
 from storage_adapters.throttled import Throttle
 from tests.server.harness import Served, serve
@@ -280,7 +279,7 @@ async def test_client_that_leaves_within_its_body_is_forgotten(served: Served) -
 
 
 async def test_slow_body_is_408(served: Served) -> None:
-    served.server.front_door.rest.body_limits = BodyLimits(1_000, deadline_ms=50)
+    served.server.intake.stall_s = 0.05
     with trio.fail_after(3):
         answer = await served.send(post("/v1/jobs", b'{"payload":1}')[:-5])
     assert (answer.status, answer.json()["_tag"]) == (408, "InvalidRequest")
