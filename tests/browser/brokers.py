@@ -1,0 +1,82 @@
+"""Real brokers for the page: processes on a shared file store, or on memory."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from osqueue.client.blocking import BlockingClient
+from tests.end_to_end.processes import free_port
+
+__all__ = ["Broker", "run_broker"]
+
+SETTINGS = {
+    "BROKER_HEARTBEAT_TIMEOUT_MS": "2000",
+    "BROKER_HEARTBEAT_INTERVAL_MS": "500",
+    "LEASE_MS": "5000",
+}
+"""Short, so that a takeover takes two seconds."""
+
+
+class Broker:
+    """A broker process and how to talk to it."""
+
+    def __init__(self, process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+        self.process = process
+        self.address = f"127.0.0.1:{port}"
+        self.url = f"http://{self.address}"
+        self.log = log
+
+    def client(self) -> BlockingClient:
+        """A client of this broker; use as a context manager."""
+        return BlockingClient(self.url)
+
+    def kill(self) -> None:
+        """Kill it as a power cut does."""
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    def wait_until_serving(self) -> None:
+        """Wait for the line that it prints once it answers: as the leader, or as a standby.
+
+        Raises:
+            AssertionError: it ended instead; with what it logged.
+        """
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        assert self.url.encode() in line, f"{line!r}\n{self.log.read_text()}"
+
+
+@contextmanager
+def run_broker(directory: Path, *, settings: Mapping[str, str] | None = None) -> Iterator[Broker]:
+    """A broker whose store and log lie in `directory`; serving on entry, killed at the end."""
+    port = free_port()
+    log = directory / f"broker-{port}.log"
+    environment = {
+        **os.environ,
+        "BROKER_PORT": str(port),
+        "FILE_DIRECTORY": str(directory / "store"),
+        **SETTINGS,
+        **(settings or {}),
+    }
+    with (
+        log.open("wb") as output,
+        subprocess.Popen(
+            [sys.executable, "-m", "osqueue.server"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=output,
+            env=environment,
+        ) as process,
+    ):
+        broker = Broker(process, port, log)
+        try:
+            broker.wait_until_serving()
+            yield broker
+        finally:
+            broker.kill()
