@@ -4,6 +4,7 @@ Three times in the life of credentials that last an hour, counted back from thei
 
     10 min   renewal is due. One caller tries it, for two seconds at most; the others go on with
              what there is. Where it fails they are kept, and it is tried again 30 s later.
+     5 min   the same, for five seconds at most: a slow issuer must be waited for in the end.
     15 s     they are not given out any more, since a request takes its time. Callers wait for a
              renewal, together: one fetches, and its result, or its error, is that of all.
     0        the store would refuse them.
@@ -28,6 +29,7 @@ __all__ = ["RefreshingSource"]
 _RENEWAL_DUE_MS = 600_000
 _UNUSABLE_MS = 15_000
 _PATIENCE_S = 2.0
+_LATE_PATIENCE_S = 5.0
 _RETRY_S = 30.0
 
 
@@ -97,18 +99,25 @@ class RefreshingSource:
     async def _try_renewal(self) -> None:
         async with self._turn:
             failure: StoreError | None = None
-            with trio.move_on_after(_PATIENCE_S) as patience:
+            patience_s = self._patience_s()
+            with trio.move_on_after(patience_s) as patience:
                 try:
                     await self._fetch()
                 except StoreError as error:
                     failure = error
             if patience.cancelled_caught:
-                failure = NotApplied(f"no answer within {_PATIENCE_S:.0f} s: {self._issuer.name}")
+                failure = NotApplied(f"no answer within {patience_s:.0f} s: {self._issuer.name}")
             if failure is None:
                 return
             self._no_retry_before_s = trio.current_time() + _RETRY_S
             if self._on_failed_renewal is not None:
                 self._on_failed_renewal(failure)
+
+    def _patience_s(self) -> float:
+        assert self._due_at_ms is not None
+        ends_at_ms = _end_ms(self._current) or 0
+        is_late = self._now_ms() >= (self._due_at_ms + ends_at_ms) // 2
+        return _LATE_PATIENCE_S if is_late else _PATIENCE_S
 
     async def _renew_and_wait(self) -> Credentials:
         ended = self._fetches_ended

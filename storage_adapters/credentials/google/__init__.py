@@ -1,0 +1,1 @@
+"""The places that credentials for Google Cloud Storage come from."""

@@ -1,0 +1,34 @@
+"""HMAC keys in environment variables, for those who have nothing else."""
+
+from collections.abc import Mapping
+
+from storage_adapters.contract import StoreMisconfigured
+from storage_adapters.signing import HmacKey
+
+__all__ = ["EnvironmentHmacKey"]
+
+_ID = "GCS_HMAC_ACCESS_KEY_ID"
+_SECRET = "GCS_HMAC_SECRET"
+
+
+class EnvironmentHmacKey:
+    """The `Issuer` of GCS_HMAC_ACCESS_KEY_ID and GCS_HMAC_SECRET."""
+
+    name = f"{_ID} and {_SECRET}"
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = environment
+
+    async def fetch(self) -> HmacKey | None:
+        """Give it; None where neither is set.
+
+        Raises:
+            StoreMisconfigured: one is set without the other.
+        """
+        key_id, secret = (self._environment.get(name, "").strip() for name in (_ID, _SECRET))
+        if not key_id and not secret:
+            return None
+        if not key_id or not secret:
+            missing, found = (_SECRET, _ID) if key_id else (_ID, _SECRET)
+            raise StoreMisconfigured(f"{found} is set, {missing} is not; set both or neither")
+        return HmacKey(key_id, secret)
