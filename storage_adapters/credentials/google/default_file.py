@@ -14,7 +14,7 @@ from storage_adapters.credentials.exchange import Exchange, SecretStruct
 from storage_adapters.credentials.files import expanded, read_text
 from storage_adapters.credentials.google.federation import FederationFile, token_of_federation
 from storage_adapters.credentials.google.impersonation import IMPERSONATION_SCOPE, act_as
-from storage_adapters.credentials.google.service_account import (
+from storage_adapters.credentials.google.signed_token import (
     ServiceAccountFile,
     token_of_service_account,
 )

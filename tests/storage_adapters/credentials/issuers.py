@@ -4,11 +4,14 @@ import ssl
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import h11
 import trio
 
-__all__ = ["NOW_MS", "Asked", "IssuerServer", "Said", "assert_hides"]
+from storage_adapters.credentials.exchange import Answer, Exchange, NoAnswer
+
+__all__ = ["NOW_MS", "Asked", "IssuerServer", "RecordingExchange", "Said", "assert_hides"]
 
 NOW_MS = 1_700_000_000_000
 """2023-11-14T22:13:20Z: the time in tests that need no other."""
@@ -105,6 +108,21 @@ class IssuerServer:
         asked = Asked(head.method.decode(), head.target.decode(), headers, body)
         self.asked.append(asked)
         return asked
+
+
+class RecordingExchange(Exchange):
+    """Remembers what it was to ask, and reaches nobody: for addresses outside this machine."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.urls: list[str] = []
+        self.headers: dict[str, str] = {}
+
+    async def ask(self, method: str, url: str, **others: Any) -> Answer:
+        """Raise NoAnswer."""
+        self.urls.append(url)
+        self.headers = others["headers"]
+        raise NoAnswer("not asked")
 
 
 def assert_hides(error: BaseException, *secrets: str) -> None:

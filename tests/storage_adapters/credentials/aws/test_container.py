@@ -6,9 +6,15 @@ import pytest
 
 from storage_adapters.contract import AccessDenied, NotApplied, StoreError, StoreMisconfigured
 from storage_adapters.credentials.aws.container import ContainerKeys
-from storage_adapters.credentials.exchange import Answer, Exchange
+from storage_adapters.credentials.exchange import Exchange
 from storage_adapters.signing import AwsKeys
-from tests.storage_adapters.credentials.issuers import NOW_MS, IssuerServer, Said, assert_hides
+from tests.storage_adapters.credentials.issuers import (
+    NOW_MS,
+    IssuerServer,
+    RecordingExchange,
+    Said,
+    assert_hides,
+)
 
 SECRET = "kept-from-everybody"
 TOKEN = "Bearer-of-the-agent-0123456789"
@@ -51,18 +57,6 @@ async def test_agent_gives_keys_for_the_token_of_the_variable_or_for_none(
     with_token = {**variables, "AWS_CONTAINER_AUTHORIZATION_TOKEN": TOKEN}
     assert await ContainerKeys(with_token, exchange).fetch() == KEYS
     assert [asked.headers.get("authorization") for asked in server.asked] == [None, TOKEN]
-
-
-class RecordingExchange(Exchange):
-    """Says what it was asked in place of asking it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.urls: list[str] = []
-
-    async def ask(self, method: str, url: str, **_: object) -> Answer:
-        self.urls.append(url)
-        raise NotApplied("not asked")
 
 
 @pytest.mark.parametrize(

@@ -4,12 +4,13 @@ import pytest
 
 from storage_adapters.contract import AccessDenied, NotApplied, StoreError
 from storage_adapters.credentials.aws.instance import InstanceKeys
-from storage_adapters.credentials.exchange import Answer, Exchange, NoAnswer
+from storage_adapters.credentials.exchange import Exchange, NoAnswer
 from storage_adapters.signing import AwsKeys
 from tests.storage_adapters.credentials.issuers import (
     NOW_MS,
     Asked,
     IssuerServer,
+    RecordingExchange,
     Said,
     assert_hides,
 )
@@ -95,18 +96,6 @@ async def test_service_that_has_answered_once_is_waited_for_afterwards(
     variables["AWS_EC2_METADATA_SERVICE_ENDPOINT"] = closed_url
     with pytest.raises(NoAnswer, match="EC2 instance metadata cannot be reached"):
         await source.fetch()
-
-
-class RecordingExchange(Exchange):
-    """Says what it was asked in place of asking it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.urls: list[str] = []
-
-    async def ask(self, method: str, url: str, **_: object) -> Answer:
-        self.urls.append(url)
-        raise NoAnswer("not asked")
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import trio
+from trio.testing import wait_all_tasks_blocked
 
 from storage_adapters.contract import AccessDenied, NotApplied, StoreError, StoreMisconfigured
 from storage_adapters.credentials.aws.process import keys_of_process
@@ -71,11 +72,27 @@ async def test_deep_output_is_no_json() -> None:
         await keys_of(deep)
 
 
-async def test_program_that_does_not_end_is_killed(autojump_clock: trio.testing.MockClock) -> None:
-    stubborn = "trap '' TERM; while :; do :; done"
-    with pytest.raises(NotApplied, match="did not end within 30 s"):
-        await keys_of(shlex.join(["/bin/sh", "-c", stubborn]))
-    assert trio.current_time() == pytest.approx(31)
+async def test_program_that_does_not_end_is_killed(
+    mock_clock: trio.testing.MockClock, tmp_path: Path
+) -> None:
+    started = tmp_path / "started"
+    os.mkfifo(started)
+    script = f"trap '' TERM; echo $$ > {started}; while :; do /bin/sleep 1; done"
+    stubborn = shlex.join(["/bin/sh", "-c", script])
+
+    async def ask() -> None:
+        with pytest.raises(NotApplied, match="did not end within 30 s"):
+            await keys_of(stubborn)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(ask)
+        process_id = int(await trio.to_thread.run_sync(started.read_text))
+        mock_clock.jump(30)
+        await wait_all_tasks_blocked()
+        os.kill(process_id, 0)
+        mock_clock.jump(1)
+    with pytest.raises(ProcessLookupError):
+        os.kill(process_id, 0)
 
 
 async def test_cancelled_caller_ends_the_program(tmp_path: Path) -> None:

@@ -10,12 +10,13 @@ from botocore.credentials import Credentials as BotocoreKeys
 
 from storage_adapters.contract import AccessDenied, NotApplied, StoreError, StoreMisconfigured
 from storage_adapters.credentials.aws.sts import TokenService
-from storage_adapters.credentials.exchange import Answer, Exchange
+from storage_adapters.credentials.exchange import Exchange
 from storage_adapters.signing import AwsKeys
 from tests.storage_adapters.credentials.issuers import (
     NOW_MS,
     Asked,
     IssuerServer,
+    RecordingExchange,
     Said,
     assert_hides,
 )
@@ -108,18 +109,6 @@ async def test_identity_token_is_exchanged_without_a_signature(
     assert "authorization" not in asked.headers
 
 
-class RecordingExchange(Exchange):
-    """Says what it was asked in place of asking it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.asked: list[tuple[str, dict[str, str]]] = []
-
-    async def ask(self, method: str, url: str, *, headers: dict[str, str], **_: object) -> Answer:  # type: ignore[override]
-        self.asked.append((url, headers))
-        raise NotApplied("not asked")
-
-
 @pytest.mark.parametrize(
     ("variables", "region", "url", "scope"),
     [
@@ -144,10 +133,9 @@ async def test_service_is_that_of_the_region(
     sts = TokenService(variables, exchange, now_ms=lambda: NOW_MS)
     with pytest.raises(NotApplied):
         await sts.assume_role(ROLE, keys=OWN_KEYS, region=region)
-    ((asked_url, headers),) = exchange.asked
-    assert asked_url == url
-    assert f"/{scope}/sts/aws4_request" in headers["authorization"]
-    assert headers["host"] == url.split("/")[2]
+    assert exchange.urls == [url]
+    assert f"/{scope}/sts/aws4_request" in exchange.headers["authorization"]
+    assert exchange.headers["host"] == url.split("/")[2]
 
 
 @pytest.mark.parametrize("url", ["https://a/path", "nothing", "https://user:pass@a/"])
