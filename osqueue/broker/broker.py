@@ -148,6 +148,11 @@ class Broker:
         return self._pace.broker_timeout_ms
 
     @property
+    def obstacle(self) -> str:
+        """Why this broker does not stand for election; empty: nothing keeps it from that."""
+        return self._leadership.obstacle()
+
+    @property
     def epoch(self) -> int:
         """The newest term that this broker knows of; 0 before the first load."""
         header = self._leadership.header
@@ -209,8 +214,8 @@ class Broker:
         return outcome
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
-        """Follow, lead, follow, until drained. `started` once it leads, knows who does, or was
-        drained before that.
+        """Follow, lead, follow, until drained. `started` once it leads, knows who does or why it
+        may not itself, or was drained before that.
 
         Raises:
             StoredDataInvalid: the document cannot be used; it was not overwritten.

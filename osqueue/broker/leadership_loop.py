@@ -35,7 +35,8 @@ async def run_election(
 ) -> Elected:
     """Follow until this broker is elected.
 
-    `on_following` is called whenever there is nothing to do but to wait for a known leader.
+    `on_following` is called whenever there is nothing to do but to wait, for a known leader or for
+    a clock that is set right.
 
     Raises:
         StoredDataInvalid: the document cannot be used.
@@ -44,6 +45,7 @@ async def run_election(
     Cancellation: a takeover in flight may land; the next broker finds a leader that is gone.
     """
     while True:
+        _compare_clocks(machine, calls.clock_offset_ms)
         effect = machine.next_effect(clock.now_ms(), clock.steady_ms())
         match effect:
             case Elected():
@@ -55,9 +57,18 @@ async def run_election(
             case ProbeLeader():
                 await _probe(effect.address, machine, probe_leader, clock)
             case WaitUntil():
-                if machine.header is not None:
+                if machine.header is not None or machine.is_clock_off:
                     on_following()
                 await wakeup.wait_until(effect.steady_ms, clock)
+
+
+def _compare_clocks(machine: Leadership, offset_ms: int | None) -> None:
+    was_off = machine.is_clock_off
+    machine.clock_compared(offset_ms)
+    if machine.is_clock_off and not was_off:
+        log.warning("the clock is off", reason=machine.obstacle(), offset_ms=offset_ms)
+    elif was_off and not machine.is_clock_off:
+        log.info("the clock is right again", offset_ms=offset_ms)
 
 
 async def _probe(

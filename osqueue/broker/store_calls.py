@@ -91,6 +91,11 @@ class StoreCalls:
         self._read_timeout_ms = read_timeout_ms
         self._slow_reads_in_a_row = 0
 
+    @property
+    def clock_offset_ms(self) -> int | None:
+        """How far the store's clock is ahead of this machine's wall clock; None: nobody knows."""
+        return self._store.clock_offset_ms
+
     async def write(self, effect: WriteDocument, machine: Machine) -> None:
         """Make one attempt and report it.
 

@@ -14,6 +14,9 @@ A standby never compares wall clocks. It waits, on its own steady clock, what th
 - where this very leader once answered here by its name, and its port now refuses twice, 250 ms
   apart. Silence, or another name, is no evidence.
 
+It stands for no election while its wall clock is more than 5 s off the store's `Date`: what it
+would write and decide by that clock (due jobs, schedules) would be wrong. It goes on looking.
+
 None of it counts after a term, or an election, has ended, until a load has shown what is there
 now. And the document is loaded whole before it is replaced: if its version has changed since there
 was a reason to lead, there is none any more.
@@ -48,7 +51,10 @@ from osqueue.core.writes.pending_write import NextStep, PendingWrite, Verdict
 from osqueue.core.writes.terms import CommitIds, Term
 from osqueue.core.writes.write_pace import WritePace
 
-__all__ = ["BrokerIdentity", "Elected", "ElectionEffect", "Leadership"]
+__all__ = ["CLOCK_OFFSET_MS_MAX", "BrokerIdentity", "Elected", "ElectionEffect", "Leadership"]
+
+CLOCK_OFFSET_MS_MAX = 5_000
+"""How far the wall clock of a broker that stands for election may be off the store's."""
 
 _REFUSALS_APART_MS = 250
 _RETRY_READ_MS = 250
@@ -92,6 +98,9 @@ class Leadership:
         assert commit_ids.broker_name == identity.name, "commit ids carry this process's name"
         self.header: Header | None = None
         """The newest header seen; None before the first."""
+        self.clock_offset_ms: int | None = None
+        """How far the store's clock was ahead of this machine's at its last answer; None where
+        nobody knows."""
         self._identity = identity
         self._rules = rules
         self._pace = pace
@@ -122,12 +131,34 @@ class Leadership:
         address = (header.broker or "") if header is not None else ""
         if header is None or not address or address == self._identity.address:
             epoch = 0 if header is None else header.epoch
-            return NotLeader("this broker does not lead, an election is under way", epoch=epoch)
+            why = self.obstacle() or "an election is under way"
+            return NotLeader(f"this broker does not lead, {why}", epoch=epoch)
         return NotLeader(
             f"this broker does not lead: ask {address}", epoch=header.epoch, broker_address=address
         )
 
+    @property
+    def is_clock_off(self) -> bool:
+        """Whether the wall clock is too far off the store's to stand for election."""
+        offset_ms = self.clock_offset_ms
+        return offset_ms is not None and abs(offset_ms) > CLOCK_OFFSET_MS_MAX
+
+    def obstacle(self) -> str:
+        """Why this broker does not stand for election whoever leads; empty: it does."""
+        offset_ms = self.clock_offset_ms
+        if offset_ms is None or not self.is_clock_off:
+            return ""
+        direction = "behind" if offset_ms > 0 else "ahead of"
+        return (
+            f"and may not: its clock is {abs(offset_ms)} ms {direction} the store's,"
+            f" at most {CLOCK_OFFSET_MS_MAX} are allowed; set the clock"
+        )
+
     # Facts from the shell.
+
+    def clock_compared(self, offset_ms: int | None) -> None:
+        """The store's clock was so far ahead of this machine's wall clock; None: nobody knows."""
+        self.clock_offset_ms = offset_ms
 
     def term_ended(self, steady_ms: int) -> None:
         """The term that was won is over: follow again, from a fresh load."""
@@ -256,6 +287,8 @@ class Leadership:
         return effect
 
     def _next_act(self, now_ms: int, steady_ms: int) -> ElectionEffect:
+        if self.is_clock_off and self._pending is None:
+            self._stand_back(steady_ms)
         if self._candidate is not None and self._pending is None:
             self._begin_takeover(self._candidate, now_ms, steady_ms)
         if self._pending is not None:
@@ -263,7 +296,7 @@ class Leadership:
             if step is not NextStep.GIVE_UP:
                 return self._continue_takeover(self._pending, step, steady_ms)
             self._lose(steady_ms)
-        if self._reason is None and self._is_current:
+        if self._reason is None and self._is_current and not self.is_clock_off:
             assert self.header is not None, "a load has found one"
             self._reason = self._reason_to_lead(self.header, steady_ms)
         if self._reason is not None:
@@ -296,7 +329,8 @@ class Leadership:
         header = self.header
         times = [self._load_not_before_ms]
         if header is not None and self._is_current:
-            times.append(self._changed_ms + header.broker_timeout_ms)
+            if not self.is_clock_off:
+                times.append(self._changed_ms + header.broker_timeout_ms)
             if header.broker != self._identity.address:
                 times.append(self._probe_not_before_ms)
         return min(times)
@@ -336,6 +370,12 @@ class Leadership:
         if reason is not None:
             self._load_not_before_ms = steady_ms
         return reason
+
+    def _stand_back(self, steady_ms: int) -> None:
+        """Forget any reason to lead, and look again at the usual time, at the clock too."""
+        if self._reason is not None:
+            self._reason = self._candidate = None
+            self._plan_next_load(steady_ms)
 
     def _create(self) -> None:
         self._reason, self._is_first_load = "there is no queue yet", False

@@ -193,3 +193,21 @@ async def test_broker_without_access_to_the_store_waits_for_it(
     store.reads_denied = False
     assert await led_after_s(broker) < 1
     nursery.cancel_scope.cancel()
+
+
+async def test_broker_whose_clock_is_off_does_not_lead_until_it_is_set(
+    autojump_clock: Clock, nursery: trio.Nursery
+) -> None:
+    store = ScriptedStore()
+    store.clock_offset_ms = 6_000
+    broker = await start(nursery, store)
+    await trio.sleep(10 * TIMEOUT_S)
+    refusal = await ask(broker, submit_job())
+    assert isinstance(refusal, NotLeader)
+    assert "its clock is 6000 ms behind the store's" in refusal.message
+    assert broker.obstacle in refusal.message
+    assert store.bodies == []
+    store.clock_offset_ms = 0
+    assert await led_after_s(broker) < TIMEOUT_S
+    assert broker.obstacle == ""
+    nursery.cancel_scope.cancel()

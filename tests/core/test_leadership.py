@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from osqueue.core.errors import NotLeader, StoredDataInvalid
-from osqueue.core.leadership import Elected
+from osqueue.core.leadership import CLOCK_OFFSET_MS_MAX, Elected
 from osqueue.core.limits import LINEAGE_LENGTH
 from osqueue.core.writes.effects import LoadDocument, ProbeLeader, WaitUntil, WriteDocument
 from tests.core.driven import (
@@ -444,3 +444,55 @@ class TestTakeover:
         broker.elect()
         assert broker.term.is_trusted(started_ms + TIMEOUT_MS // 2 - 1)
         assert not broker.term.is_trusted(started_ms + TIMEOUT_MS // 2)
+
+
+class TestClock:
+    def test_broker_whose_clock_is_off_creates_nothing_and_goes_on_looking(self) -> None:
+        broker = DrivenBroker(StoredObject())
+        broker.leadership.clock_compared(-CLOCK_OFFSET_MS_MAX - 1)
+        began_ms = broker.steady_ms
+        looks: list[int] = []
+        while broker.steady_ms < began_ms + 2 * BEAT_MS:
+            if isinstance(effect := broker.next(), LoadDocument):
+                looks.append(broker.steady_ms - began_ms)
+            broker.do(effect)
+        assert looks == [0, BEAT_MS // 2, BEAT_MS, 3 * BEAT_MS // 2]
+        assert broker.stored.puts_count == 0
+        message = broker.leadership.not_leader().message
+        assert "its clock is 5001 ms ahead of the store's, at most 5000" in message
+        broker.leadership.clock_compared(-CLOCK_OFFSET_MS_MAX)
+        broker.elect()
+        assert broker.reason == "there is no queue yet"
+
+    def test_standby_whose_clock_is_off_leaves_a_silent_leader_alone(self) -> None:
+        broker = standby(lead().stored)
+        broker.leadership.clock_compared(CLOCK_OFFSET_MS_MAX + 1)
+        follow(broker, within_ms=10 * TIMEOUT_MS)
+        assert "5001 ms behind the store's" in broker.leadership.obstacle()
+        # Who leads is worth more to a caller than why this broker does not.
+        assert "ask 10.0.0.1:8080" in broker.leadership.not_leader().message
+        broker.leadership.clock_compared(None)
+        assert broker.leadership.obstacle() == ""
+        broker.elect()
+        assert broker.reason.startswith("the leader has not written")
+
+    def test_clock_found_off_during_an_election_ends_it(self) -> None:
+        leader = lead()
+        broker = standby(leader.stored)
+        broker.wait(TIMEOUT_MS)
+        load = broker.expect(LoadDocument)
+        while load.head_only:
+            broker.look(load)
+            load = broker.expect(LoadDocument)
+        broker.leadership.clock_compared(CLOCK_OFFSET_MS_MAX + 1)
+        broker.look(load)
+        follow(broker, within_ms=TIMEOUT_MS)
+        broker.leadership.clock_compared(0)
+        broker.elect()
+
+    def test_clock_found_off_during_a_takeover_lets_it_be_settled(self) -> None:
+        broker = standby(lead().stored)
+        write = until_takeover(broker)
+        broker.leadership.clock_compared(CLOCK_OFFSET_MS_MAX + 1)
+        broker.land(write)
+        assert isinstance(broker.next(), Elected)
