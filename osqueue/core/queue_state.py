@@ -68,6 +68,7 @@ from osqueue.core.tables.client_table import ClientTable
 from osqueue.core.tables.job_table import JobTable
 from osqueue.core.tables.refusals import JOB_OVERHEAD_BYTES, estimate_bytes, refuse_submit
 from osqueue.core.tables.repeat_answers import read_answer, store_answer
+from osqueue.core.tables.sequence_contents import SequenceContents, refuse_reuse
 from osqueue.core.tables.tally import Tally
 from osqueue.core.tables.totals import Totals
 from osqueue.core.tables.worker_table import WorkerTable
@@ -93,6 +94,7 @@ class QueueState:
         self.table = table or JobTable()
         self.totals = totals or Totals()
         self.clients = clients or ClientTable()
+        self.contents = SequenceContents()
         self.paused_types = set(paused_types)
         self.workers = WorkerTable()
         self.tally = Tally()
@@ -137,9 +139,11 @@ class QueueState:
         if isinstance(outcome, JobsClaimed):
             if outcome.jobs:
                 self.clients.record(repeat, self.totals.leadership_ms)
+                self.contents.note(repeat, mutation)
         elif is_recorded and not isinstance(outcome, QueueError):
             answer = store_answer(mutation, outcome)
             self.clients.record(repeat, self.totals.leadership_ms, answer)
+            self.contents.note(repeat, mutation)
             self.table.has_changed = True
         return outcome
 
@@ -151,6 +155,8 @@ class QueueState:
         entry = self.clients.find(repeat, self.totals.leadership_ms)
         if entry is None or isinstance(entry, QueueError):
             return entry
+        if self.contents.differs(repeat, mutation):
+            return refuse_reuse(repeat)
         if isinstance(mutation, ClaimJobs):
             return self._still_held(mutation.worker_id, mutation.repeat_id)
         answer = read_answer(mutation, entry.answers.get(repeat.sequence))

@@ -65,6 +65,34 @@ def test_repeat_of_a_submit_is_answered_again_and_enqueues_nothing() -> None:
     assert not state.has_changed
 
 
+def test_sequence_used_for_another_job_is_refused_and_enqueues_nothing() -> None:
+    state = make_state()
+    submit(state, make_new_job(1), repeat=make_repeat(1))
+    state.has_changed = False
+    other = SubmitJobs(jobs=[make_new_job(2)], repeat=make_repeat(1))
+    error = refused(apply(state, other), InvalidRequest)
+    assert error.message.startswith("sequence 1 of this client was used for another request")
+    assert list(state.table.by_id) == ["job-1"]
+    assert not state.has_changed
+    assert submit(state, make_new_job(1), repeat=make_repeat(1)) == JobsSubmitted(["job-1"])
+
+
+def test_sequence_that_was_refused_may_carry_other_content() -> None:
+    state = make_state(rules=make_rules(jobs_max=1))
+    submit(state, make_new_job(1))
+    refused(apply(state, SubmitJobs(jobs=[make_new_job(2)], repeat=make_repeat(1))), QueueFull)
+    run_to_its_end(state)
+    assert submit(state, make_new_job(3), repeat=make_repeat(1)) == JobsSubmitted(["job-3"])
+
+
+def test_new_leader_takes_a_sequence_used_twice_for_a_repeat() -> None:
+    state = make_state()
+    submit(state, make_new_job(1), repeat=make_repeat(1))
+    state = reload(state)
+    assert submit(state, make_new_job(2), repeat=make_repeat(1)) == JobsSubmitted(["job-2"])
+    assert list(state.table.by_id) == ["job-1"], "nothing was enqueued twice"
+
+
 def test_repeat_is_recognised_by_exact_sequence_not_by_the_highest() -> None:
     state = make_state()
     submit(state, make_new_job(2), repeat=make_repeat(2))
