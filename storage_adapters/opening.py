@@ -2,40 +2,187 @@
 
 No adapter is imported before it is needed: a broker on files loads no HTTP client. Called by the
 command line, and by the client when it looks for the broker in the store.
+
+A bucket's URL and a broker's settings lead to the same two functions, `open_s3` and `open_gcs`.
+Of the environment they take what every tool of the provider takes: credentials, AWS_REGION, and
+STORAGE_EMULATOR_HOST.
 """
 
-from urllib.parse import parse_qsl
+import os
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from urllib.parse import parse_qsl, unquote
 
-from storage_adapters.contract import ObjectStore, StoreMisconfigured
+from storage_adapters.contract import ObjectStore, StoreError, StoreMisconfigured
 
-__all__ = ["open_store"]
+__all__ = ["open_gcs", "open_s3", "open_store"]
+
+_AWS_REGIONS = ("AWS_REGION", "AWS_DEFAULT_REGION")
+_EMULATOR_HOST = "STORAGE_EMULATOR_HOST"
+_YES_NO = {"yes": True, "no": False}
 
 
-def open_store(url: str, *, force_network: bool = False) -> ObjectStore:
+def open_store(
+    url: str,
+    *,
+    force_network: bool = False,
+    environment: Mapping[str, str] | None = None,
+) -> ObjectStore:
     """Open the store that `url` names. Contacts nothing and creates nothing yet.
 
     Args:
-        url: "memory:", "memory:?latency_ms=40", "file:./osqueue-data" or "file:///var/lib/queue".
-            What follows "file:" is the path as it is, with no escapes and no parameters.
+        url: "memory:", "memory:?latency_ms=40", "file:./osqueue-data" or "file:///var/lib/queue",
+            where what follows "file:" is the path as it is, with no escapes and no parameters;
+            "s3://BUCKET/PREFIX" with the parameters region, endpoint_url, addressing_style (auto,
+            path, virtual) and quoted_etags (yes, no); "gs://BUCKET/PREFIX" with endpoint_url. The
+            prefix is put before each key as it is: end it with a slash.
         force_network: let the file store use a network file system.
+        environment: where buckets find credentials; by default that of the process.
 
     Raises:
-        StoreMisconfigured: the URL names no store that this version can open, or the file store
-            refuses its directory.
+        StoreMisconfigured: the URL names no store that can be opened, or the file store refuses
+            its directory.
     """
     scheme, separator, rest = url.partition(":")
-    if separator and scheme == "memory":
-        return _open_memory(url, rest=rest)
-    if separator and scheme == "file":
-        return _open_file(url, rest=rest, force_network=force_network)
-    if separator and scheme in ("s3", "gs"):
-        raise StoreMisconfigured(
-            f"buckets are not in this version, only memory: and file: are; choose one: {url}"
-        )
-    raise StoreMisconfigured(
-        "a store is named by a URL that begins with memory: or file: "
-        f"(s3: and gs: are not in this version); correct it: {url!r}"
+    environment = os.environ if environment is None else environment
+    match scheme if separator else "":
+        case "memory":
+            return _open_memory(url, rest=rest)
+        case "file":
+            return _open_file(url, rest=rest, force_network=force_network)
+        case "s3":
+            return _open_s3_url(url, rest=rest, environment=environment)
+        case "gs":
+            return _open_gcs_url(url, rest=rest, environment=environment)
+        case _:
+            raise StoreMisconfigured(
+                "a store is named by a URL that begins with memory:, file:, s3: or gs:; "
+                f"correct it: {url!r}"
+            )
+
+
+def wall_clock_ms() -> int:
+    """The wall clock of this machine, ms since the epoch."""
+    return time.time_ns() // 1_000_000
+
+
+def open_s3(
+    bucket: str,
+    *,
+    environment: Mapping[str, str],
+    prefix: str = "",
+    region: str = "",
+    endpoint_url: str = "",
+    addressing_style: str = "auto",
+    quotes_etags: bool = True,
+    now_ms: Callable[[], int] = wall_clock_ms,
+    on_failed_renewal: Callable[[StoreError], None] | None = None,
+) -> ObjectStore:
+    """Open a bucket of S3, or of a store that speaks like it.
+
+    Args:
+        environment: where credentials are found, and the region where none is given. Without one
+            it is learned from the store's first answer.
+        now_ms: the wall clock, ms since the epoch.
+        on_failed_renewal: is told why credentials could not be renewed ahead of their end.
+        prefix, endpoint_url, addressing_style, quotes_etags: see `S3Dialect`.
+
+    Raises:
+        StoreMisconfigured: one of them cannot be right.
+    """
+    from storage_adapters.credentials.aws.opening import aws_credentials
+    from storage_adapters.http_store import HttpStore
+    from storage_adapters.s3 import S3Dialect, addressing_style_of
+
+    found = (environment.get(name, "").strip() for name in _AWS_REGIONS)
+    dialect = S3Dialect(
+        bucket,
+        prefix,
+        region=region or next(filter(None, found), "us-east-1"),
+        endpoint_url=endpoint_url,
+        addressing_style=addressing_style_of(addressing_style),
+        quotes_etags=quotes_etags,
     )
+    credentials = aws_credentials(
+        environment, home=Path.home(), now_ms=now_ms, on_failed_renewal=on_failed_renewal
+    )
+    return HttpStore(dialect, credentials, now_ms=now_ms)
+
+
+def open_gcs(
+    bucket: str,
+    *,
+    environment: Mapping[str, str],
+    prefix: str = "",
+    endpoint_url: str = "",
+    now_ms: Callable[[], int] = wall_clock_ms,
+    on_failed_renewal: Callable[[StoreError], None] | None = None,
+) -> ObjectStore:
+    """Open a bucket of Google Cloud Storage, or of the emulator at STORAGE_EMULATOR_HOST.
+
+    Args:
+        environment: where credentials are found, and the emulator.
+        now_ms: the wall clock, ms since the epoch.
+        on_failed_renewal: is told why credentials could not be renewed ahead of their end.
+        prefix, endpoint_url: see `GcsDialect`.
+
+    Raises:
+        StoreMisconfigured: one of them cannot be right.
+    """
+    from storage_adapters.credentials.google.opening import google_credentials
+    from storage_adapters.gcs import GcsDialect
+    from storage_adapters.http_store import HttpStore
+
+    emulator = environment.get(_EMULATOR_HOST, "").strip()
+    if emulator and "://" not in emulator:
+        emulator = f"http://{emulator}"
+    dialect = GcsDialect(bucket, prefix, endpoint_url=endpoint_url or emulator)
+    credentials = google_credentials(
+        environment, home=Path.home(), now_ms=now_ms, on_failed_renewal=on_failed_renewal
+    )
+    return HttpStore(dialect, credentials, now_ms=now_ms)
+
+
+def _open_s3_url(url: str, *, rest: str, environment: Mapping[str, str]) -> ObjectStore:
+    bucket, prefix, parameters = _parts_of(url, rest)
+    quoted = parameters.pop("quoted_etags", "yes")
+    known = ("region", "endpoint_url", "addressing_style")
+    if quoted not in _YES_NO or not parameters.keys() <= {*known}:
+        raise StoreMisconfigured(
+            f"an s3: URL takes the parameters {', '.join(known)} and quoted_etags (yes or no); "
+            f"correct it: {url!r}"
+        )
+    return open_s3(
+        bucket,
+        environment=environment,
+        prefix=prefix,
+        region=parameters.get("region", ""),
+        endpoint_url=parameters.get("endpoint_url", ""),
+        addressing_style=parameters.get("addressing_style", "auto"),
+        quotes_etags=_YES_NO[quoted],
+    )
+
+
+def _open_gcs_url(url: str, *, rest: str, environment: Mapping[str, str]) -> ObjectStore:
+    bucket, prefix, parameters = _parts_of(url, rest)
+    endpoint_url = parameters.pop("endpoint_url", "")
+    if parameters:
+        raise StoreMisconfigured(
+            f"a gs: URL takes the parameter endpoint_url only; correct it: {url!r}"
+        )
+    return open_gcs(bucket, environment=environment, prefix=prefix, endpoint_url=endpoint_url)
+
+
+def _parts_of(url: str, rest: str) -> tuple[str, str, dict[str, str]]:
+    """Bucket, prefix and parameters of a bucket's URL."""
+    place, _, query = rest.partition("?")
+    if not place.startswith("//") or "#" in rest:
+        raise StoreMisconfigured(
+            f"a bucket's URL is as s3://BUCKET/PREFIX or gs://BUCKET/PREFIX; correct it: {url!r}"
+        )
+    bucket, _, prefix = place[2:].partition("/")
+    return bucket, unquote(prefix), dict(parse_qsl(query, keep_blank_values=True))
 
 
 def _open_memory(url: str, *, rest: str) -> ObjectStore:

@@ -13,7 +13,7 @@ responses"), and its user guide ("Conditional requests", "Making requests", "Vir
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, Self
+from typing import Literal, Self, cast, get_args
 from urllib.parse import unquote_plus
 from xml.etree import ElementTree
 
@@ -45,7 +45,7 @@ from storage_adapters.exchanges import (
 )
 from storage_adapters.signing import EMPTY_SHA256, UNSIGNED_PAYLOAD, encode_key, encode_query
 
-__all__ = ["AddressingStyle", "S3Dialect", "unquoted_etag"]
+__all__ = ["AddressingStyle", "S3Dialect", "addressing_style_of", "unquoted_etag"]
 
 AddressingStyle = Literal["auto", "path", "virtual"]
 
@@ -300,6 +300,19 @@ class S3Dialect:
     def refuses_credentials(self, answer: Answer) -> bool:
         """Whether the credentials have expired or are not known any more."""
         return answer.status in (400, 401, 403) and _problem(answer).code in _EXPIRED
+
+
+def addressing_style_of(text: str) -> AddressingStyle:
+    """Read a setting.
+
+    Raises:
+        StoreMisconfigured: it is no such style.
+    """
+    if text not in get_args(AddressingStyle):
+        raise StoreMisconfigured(
+            f"an addressing style is {' or '.join(get_args(AddressingStyle))}; correct it: {text!r}"
+        )
+    return cast("AddressingStyle", text)
 
 
 def unquoted_etag(etag: str) -> str:

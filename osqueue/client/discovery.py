@@ -30,6 +30,10 @@ class Discovery:
         self._store_url = store_url
         self._store = open_store(store_url)
 
+    async def aclose(self) -> None:
+        """Close the connections to the store. Raises nothing; cancelled, it closes them too."""
+        await self._store.aclose()
+
     async def find(self) -> tuple[int, str] | str:
         """The term and the leader's address, or why there is none now."""
         from storage_adapters.contract import StoredObject, StoreError

@@ -57,6 +57,7 @@ class Session:
             discovery,
             client_id=make_client_id(random.getrandbits(96)),
         )
+        self._discovery = discovery
         self._transport = transport(self.traffic)
         self.has_events = self._transport.has_events
         self.waits = trio.Semaphore(max(self._transport.long_polls_max // 2, 1))
@@ -71,10 +72,17 @@ class Session:
 
     async def run(self) -> None:
         """Serve the calls, until cancelled."""
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._transport.run)
-            nursery.start_soon(self._keep_time)
-            nursery.start_soon(self.traffic.subscriptions.run, self._subscribe, self._ask_leader)
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._transport.run)
+                nursery.start_soon(self._keep_time)
+                nursery.start_soon(
+                    self.traffic.subscriptions.run, self._subscribe, self._ask_leader
+                )
+        finally:
+            if self._discovery is not None:
+                with trio.CancelScope(shield=True):
+                    await self._discovery.aclose()
 
     async def call(
         self,

@@ -85,7 +85,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = 0
     s3_bucket: Annotated[str, Knob("Bucket of the S3 store.", "storage")] = ""
     s3_region: Annotated[
-        str, Knob("Region of that bucket; from AWS's own settings when empty.", "storage")
+        str, Knob("Region of that bucket; AWS_REGION, or learned, when empty.", "storage")
     ] = ""
     s3_prefix: Annotated[str, Knob("What every key in that bucket begins with.", "storage")] = ""
     s3_endpoint_url: Annotated[
@@ -99,6 +99,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             choices=("auto", "path", "virtual"),
         ),
     ] = "auto"
+    s3_quoted_etags: Annotated[
+        bool,
+        Knob("Quotes in If-Match; no for Ceph before 18 and DigitalOcean Spaces.", "storage"),
+    ] = True
     gcs_bucket: Annotated[str, Knob("Bucket of the GCS store.", "storage")] = ""
     gcs_prefix: Annotated[str, Knob("What every key in that bucket begins with.", "storage")] = ""
     storage_emulator_host: Annotated[

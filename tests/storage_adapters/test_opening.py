@@ -8,10 +8,12 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from storage_adapters.contract import ABSENT, StoreMisconfigured
+from storage_adapters.contract import ABSENT, StoredObject, StoreMisconfigured
 from storage_adapters.file.store import FileStore
+from storage_adapters.http_store import HttpStore
 from storage_adapters.memory import MemoryStore
 from storage_adapters.opening import open_store
+from tests.emulators.peers import BUCKET, Peers
 
 
 def test_open_memory_gives_a_memory_store() -> None:
@@ -54,12 +56,21 @@ async def test_open_file_with_relative_path_takes_it_as_it_is(
 @pytest.mark.parametrize(
     ("url", "words"),
     [
-        ("s3://bucket/prefix", "not in this version"),
-        ("gs://bucket/prefix", "not in this version"),
-        ("redis://localhost", "memory: or file:"),
-        ("", "memory: or file:"),
-        ("memory", "memory: or file:"),
-        ("./osqueue-data", "memory: or file:"),
+        ("redis://localhost", "memory:, file:, s3: or gs:"),
+        ("", "memory:, file:, s3: or gs:"),
+        ("memory", "memory:, file:, s3: or gs:"),
+        ("./osqueue-data", "memory:, file:, s3: or gs:"),
+        ("s3:bucket", "s3://BUCKET/PREFIX"),
+        ("s3://", "bucket's name"),
+        ("s3://bucket#a", "s3://BUCKET/PREFIX"),
+        ("s3://bucket?regions=a", "takes the parameters region"),
+        ("s3://bucket?region=A%20B", "a region is a name"),
+        ("s3://bucket?quoted_etags=true", "yes or no"),
+        ("s3://bucket?addressing_style=host", "auto or path or virtual"),
+        ("s3://bucket?endpoint_url=localhost:9000", "endpoint of an S3 store"),
+        ("gs:bucket", "s3://BUCKET/PREFIX"),
+        ("gs://", "bucket's name"),
+        ("gs://bucket?region=a", "endpoint_url only"),
         ("memory:?latency_ms=", "whole number"),
         ("memory:?latency_ms=-1", "whole number"),
         ("memory:?latency_ms=4.5", "whole number"),
@@ -76,6 +87,71 @@ async def test_open_file_with_relative_path_takes_it_as_it_is(
 def test_open_of_wrong_url_says_what_to_correct(url: str, words: str) -> None:
     with pytest.raises(StoreMisconfigured, match=words):
         open_store(url)
+
+
+@pytest.mark.parametrize(
+    ("url", "environment", "description", "origin"),
+    [
+        (
+            "s3://bucket",
+            {},
+            "S3 store at s3://bucket/",
+            "https://bucket.s3.us-east-1.amazonaws.com",
+        ),
+        (
+            "s3://bucket/a%20b/?addressing_style=path&quoted_etags=no",
+            {"AWS_DEFAULT_REGION": "eu-west-1"},
+            "S3 store at s3://bucket/a b/",
+            "https://s3.eu-west-1.amazonaws.com",
+        ),
+        (
+            "s3://bucket/?region=auto&endpoint_url=https://id.r2.cloudflarestorage.com",
+            {"AWS_REGION": "eu-west-1"},
+            "S3 store at s3://bucket/ on https://id.r2.cloudflarestorage.com",
+            "https://id.r2.cloudflarestorage.com",
+        ),
+        ("gs://bucket/a/", {}, "GCS store at gs://bucket/a/", "https://storage.googleapis.com"),
+        (
+            "gs://bucket/",
+            {"STORAGE_EMULATOR_HOST": "127.0.0.1:9000"},
+            "GCS store at gs://bucket/ on http://127.0.0.1:9000",
+            "http://127.0.0.1:9000",
+        ),
+        (
+            "gs://bucket/?endpoint_url=https://proxy.example",
+            {"STORAGE_EMULATOR_HOST": "http://127.0.0.1:9000"},
+            "GCS store at gs://bucket/ on https://proxy.example",
+            "https://proxy.example",
+        ),
+    ],
+)
+async def test_open_bucket_takes_what_url_and_environment_say(
+    url: str, environment: dict[str, str], description: str, origin: str
+) -> None:
+    store = open_store(url, environment=environment)
+    assert store.description == description
+    assert isinstance(store, HttpStore)
+    dialect = store._dialect  # pyright: ignore[reportPrivateUsage]
+    assert dialect.read("a", if_changed_from=None, head_bytes=None).origin == origin
+    assert getattr(dialect, "quotes_etags", True) is ("quoted_etags=no" not in url)
+    await store.aclose()
+
+
+async def test_opened_buckets_find_their_credentials(peers: Peers) -> None:
+    s3, gcs = peers.ministack, peers.fake_gcs
+    for url, environment in (
+        (f"s3://{BUCKET}/opened/?region=eu-central-1&endpoint_url={s3.url}", s3.environment),
+        (f"gs://{BUCKET}/opened/", gcs.environment),
+    ):
+        store = open_store(url, environment=environment)
+        version = await store.put("key", [b"a"], condition=ABSENT)
+        assert await store.read("key") == StoredObject(b"a", version)
+        assert await store.list("") == ["key"]
+        await store.aclose()
+    for peer in (s3, gcs):
+        whole = peer.open()
+        assert await whole.list("opened/") == ["opened/key"]
+        await whole.aclose()
 
 
 def test_open_loads_only_the_adapter_asked_for() -> None:

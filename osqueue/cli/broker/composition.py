@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
+import structlog
 
 from osqueue.broker.broker import Broker
 from osqueue.broker.clocks import Clock, SystemClock
@@ -20,8 +21,9 @@ from osqueue.cli.broker.probing import probe_leader
 from osqueue.core.ids import make_broker_name
 from osqueue.core.leadership import BrokerIdentity
 from osqueue.server.serving import Server
-from osqueue.settings import Settings, SettingsError, advertised_address
-from storage_adapters.contract import ObjectStore
+from osqueue.settings import Settings, advertised_address
+from storage_adapters.contract import ObjectStore, StoreError
+from storage_adapters.opening import open_gcs, open_s3
 
 if TYPE_CHECKING:
     from storage_adapters.throttled import Throttle
@@ -35,6 +37,8 @@ __all__ = [
     "place_name",
 ]
 
+log = structlog.get_logger(__name__)
+
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 NETWORK_NAMESPACE = Path("/proc/self/ns/net")
 QUEUE_KEY = "queue.json"
@@ -44,21 +48,42 @@ def make_store(settings: Settings) -> ObjectStore:
     """The store that the settings name; only its own adapter is loaded.
 
     Raises:
-        SettingsError: it comes in a later version.
         StoreMisconfigured: it cannot be used.
     """
-    if settings.storage_backend == "memory":
-        from storage_adapters.memory import MemoryStore
+    match settings.storage_backend:
+        case "memory":
+            from storage_adapters.memory import MemoryStore
 
-        return MemoryStore(latency_ms=settings.memory_latency_ms)
-    if settings.storage_backend != "file":
-        raise SettingsError(
-            f"STORAGE_BACKEND {settings.storage_backend} comes in a later version;"
-            " use file or memory"
-        )
-    from storage_adapters.file.store import FileStore
+            return MemoryStore(latency_ms=settings.memory_latency_ms)
+        case "file":
+            from storage_adapters.file.store import FileStore
 
-    return FileStore(settings.file_directory, force_network=settings.file_force_network)
+            return FileStore(settings.file_directory, force_network=settings.file_force_network)
+        case "s3":
+            return open_s3(
+                settings.s3_bucket,
+                environment=os.environ,
+                prefix=settings.s3_prefix,
+                region=settings.s3_region,
+                endpoint_url=settings.s3_endpoint_url,
+                addressing_style=settings.s3_addressing_style,
+                quotes_etags=settings.s3_quoted_etags,
+                on_failed_renewal=tell_failed_renewal,
+            )
+        case _:
+            assert settings.storage_backend == "gcs", "the settings know no other store"
+            emulator = {"STORAGE_EMULATOR_HOST": settings.storage_emulator_host}
+            return open_gcs(
+                settings.gcs_bucket,
+                environment={**os.environ, **emulator},
+                prefix=settings.gcs_prefix,
+                on_failed_renewal=tell_failed_renewal,
+            )
+
+
+def tell_failed_renewal(error: StoreError) -> None:
+    """Log why credentials, which are valid still, could not be renewed ahead of their end."""
+    log.warning("credentials not renewed", reason=str(error), advice=error.advice)
 
 
 def make_throttle(settings: Settings) -> Throttle | None:
@@ -91,8 +116,15 @@ def throttled(store: ObjectStore, throttle: Throttle | None, clock: Clock) -> Ob
 
 def describe_place(settings: Settings) -> str:
     """Where the queue is, for a person."""
-    if settings.storage_backend == "memory":
-        return "queue in memory: it ends with this process"
+    match settings.storage_backend:
+        case "memory":
+            return "queue in memory: it ends with this process"
+        case "s3":
+            return f"queue in s3://{settings.s3_bucket}/{settings.s3_prefix}{QUEUE_KEY}"
+        case "gcs":
+            return f"queue in gs://{settings.gcs_bucket}/{settings.gcs_prefix}{QUEUE_KEY}"
+        case _:
+            pass
     return f"queue in {settings.file_directory.rstrip('/')}/{QUEUE_KEY}"
 
 

@@ -26,6 +26,15 @@ def test_store_is_the_one_that_the_settings_name(tmp_path: Path) -> None:
     assert isinstance(store, FileStore)
     assert str(tmp_path) in store.description
     assert isinstance(make_store(Settings(storage_backend="memory")), MemoryStore)
+    s3 = Settings(
+        storage_backend="s3",
+        s3_bucket="jobs",
+        s3_prefix="team/",
+        s3_endpoint_url="http://127.0.0.1:9000",
+    )
+    assert make_store(s3).description == "S3 store at s3://jobs/team/ on http://127.0.0.1:9000"
+    gcs = Settings(storage_backend="gcs", gcs_bucket="jobs", storage_emulator_host="[::1]:9000")
+    assert make_store(gcs).description == "GCS store at gs://jobs/ on http://[::1]:9000"
 
 
 @pytest.mark.parametrize(
@@ -34,6 +43,11 @@ def test_store_is_the_one_that_the_settings_name(tmp_path: Path) -> None:
         (Settings(), "queue in ./osqueue-data/queue.json"),
         (Settings(file_directory="/srv/queue/"), "queue in /srv/queue/queue.json"),
         (Settings(storage_backend="memory"), "queue in memory: it ends with this process"),
+        (
+            Settings(storage_backend="s3", s3_bucket="jobs", s3_prefix="a/"),
+            "queue in s3://jobs/a/queue.json",
+        ),
+        (Settings(storage_backend="gcs", gcs_bucket="jobs"), "queue in gs://jobs/queue.json"),
     ],
 )
 def test_place_is_told_in_words(settings: Settings, place: str) -> None:

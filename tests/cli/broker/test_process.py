@@ -167,10 +167,7 @@ def test_port_in_use_is_a_log_line_where_logs_are_json(tmp_path: Path) -> None:
     [
         ({"BROKER_PORT": "many"}, "BROKER_PORT must be a whole number, not 'many'"),
         ({"LEASE_MS": "1500"}, "LEASE_MS (1500) must be at least 2 times"),
-        (
-            {"STORAGE_BACKEND": "s3", "S3_BUCKET": "jobs"},
-            "STORAGE_BACKEND s3 comes in a later version",
-        ),
+        ({"STORAGE_BACKEND": "s3"}, "STORAGE_BACKEND s3 needs S3_BUCKET"),
     ],
 )
 def test_bad_setting_is_one_line_and_status_2(
