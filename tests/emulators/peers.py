@@ -25,7 +25,15 @@ from storage_adapters.s3 import S3Dialect
 from storage_adapters.signing import ANONYMOUS, AwsKeys, UnsignedRequest, sign_sigv4
 from tests.emulators.programs import Program, free_port, program_beside_python
 
-__all__ = ["BUCKET", "MINIMAL_POLICY", "GcsPeer", "Peers", "S3Peer"]
+__all__ = [
+    "BUCKET",
+    "IDENTITY_ISSUER",
+    "MINIMAL_POLICY",
+    "ROLE_ARN",
+    "GcsPeer",
+    "Peers",
+    "S3Peer",
+]
 
 BUCKET = "osqueue-tests"
 _REGION = "eu-central-1"
@@ -46,6 +54,35 @@ MINIMAL_POLICY = {
     ],
 }
 """What docs/storage.md says a broker needs; ministack enforces it."""
+
+IDENTITY_ISSUER = "identities.example.org"
+"""Whose tokens may become the role of ministack."""
+
+ROLE_ARN = "arn:aws:iam::000000000000:role/broker"
+"""The role of ministack, which may do what its user may."""
+
+_MAY_ASSUME_ROLE = {
+    "Version": "2012-10-17",
+    "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": ROLE_ARN}],
+}
+_TRUST = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {
+            "Effect": "Allow",
+            "Action": "sts:AssumeRole",
+            "Principal": {"AWS": "arn:aws:iam::000000000000:user/broker"},
+        },
+        {
+            "Effect": "Allow",
+            "Action": "sts:AssumeRoleWithWebIdentity",
+            "Principal": {
+                "Federated": f"arn:aws:iam::000000000000:oidc-provider/{IDENTITY_ISSUER}"
+            },
+            "Condition": {"StringEquals": {f"{IDENTITY_ISSUER}:sub": "broker"}},
+        },
+    ],
+}
 
 
 class S3Peer:
@@ -111,7 +148,7 @@ class Peers:
 
     @cached_property
     def ministack(self) -> S3Peer:
-        """Checks signatures, the clock and the policy of a user of its own."""
+        """Checks signatures, the clock, and the policies of a user and a role of its own."""
         port = free_port()
         program = self._start(
             "ministack",
@@ -119,17 +156,23 @@ class Peers:
             port,
             {
                 "AUTH": "true",
-                "SERVICES": "s3,iam",
+                "SERVICES": "s3,iam,sts",
                 "GATEWAY_PORT": str(port),
                 "BIND_HOST": "127.0.0.1",
                 "MINISTACK_HOST": "127.0.0.1",
             },
         )
         root = AwsKeys("test", "test")
-        _ask_iam(program.url, root, "CreateUser")
-        keys = _ask_iam(program.url, root, "CreateAccessKey")
+        user, role = {"UserName": "broker"}, {"RoleName": "broker"}
+        _ask_iam(program.url, root, "CreateUser", **user)
+        keys = _ask_iam(program.url, root, "CreateAccessKey", **user)
+        trust = json.dumps(_TRUST)
+        _ask_iam(program.url, root, "CreateRole", **role, AssumeRolePolicyDocument=trust)
         policy = {"PolicyName": "queue", "PolicyDocument": json.dumps(MINIMAL_POLICY)}
-        _ask_iam(program.url, root, "PutUserPolicy", **policy)
+        _ask_iam(program.url, root, "PutUserPolicy", **user, **policy)
+        _ask_iam(program.url, root, "PutRolePolicy", **role, **policy)
+        become = {"PolicyName": "become", "PolicyDocument": json.dumps(_MAY_ASSUME_ROLE)}
+        _ask_iam(program.url, root, "PutUserPolicy", **user, **become)
         _create_s3_bucket(program.url, root)
         return S3Peer(program, _keys_of(keys))
 
@@ -205,7 +248,7 @@ def _create_s3_bucket(url: str, keys: AwsKeys) -> None:
 
 
 def _ask_iam(url: str, keys: AwsKeys, action: str, **parameters: str) -> str:
-    query = {"Action": action, "Version": "2010-05-08", "UserName": "broker", **parameters}
+    query = {"Action": action, "Version": "2010-05-08", **parameters}
     return _ask(url, keys, "POST", "/", str(httpx.QueryParams(query)), service="iam")
 
 

@@ -1,17 +1,24 @@
 """Tests the whole chain for S3, in botocore's order; botocore walks it beside us."""
 
+import json
 import os
+import time
+from base64 import urlsafe_b64encode
+from collections.abc import Callable
 from pathlib import Path
 
 import botocore.session
 import pytest
 import trio
 
-from storage_adapters.contract import AccessDenied, StoreError
+from storage_adapters.contract import ABSENT, AccessDenied, StoredObject, StoreError
 from storage_adapters.credentials.aws.opening import aws_credentials
 from storage_adapters.credentials.exchange import Exchange
 from storage_adapters.credentials.refreshing import RefreshingSource
+from storage_adapters.http_store import HttpStore
+from storage_adapters.s3 import S3Dialect
 from storage_adapters.signing import AwsKeys
+from tests.emulators.peers import BUCKET, IDENTITY_ISSUER, ROLE_ARN, Peers, S3Peer
 from tests.storage_adapters.credentials.aws.test_sts import keys_answer
 from tests.storage_adapters.credentials.issuers import NOW_MS, Asked, IssuerServer, Said
 
@@ -155,3 +162,39 @@ async def test_keys_are_renewed_at_the_place_where_they_were_found(
     ]
     clock.ms += 500_000
     assert await source.current() == AwsKeys("SECOND", "s", "t", NOW_MS + 2 * HOUR_MS)
+
+
+def role_by_keys(peer: S3Peer, home: Path) -> dict[str, str]:
+    """A profile whose role is assumed by the keys of the user."""
+    (home / "config").write_text(
+        f"[profile queue]\nrole_arn = {ROLE_ARN}\nsource_profile = own\n[profile own]\n"
+        f"aws_access_key_id = {peer.keys.access_key_id}\n"
+        f"aws_secret_access_key = {peer.keys.secret_access_key}\n"
+    )
+    return {"AWS_CONFIG_FILE": str(home / "config"), "AWS_PROFILE": "queue"}
+
+
+def role_by_identity(peer: S3Peer, home: Path) -> dict[str, str]:
+    """A token of the issuer that the role trusts."""
+    claims = {"iss": f"https://{IDENTITY_ISSUER}", "sub": "broker", "aud": "sts.amazonaws.com"}
+    parts = [urlsafe_b64encode(json.dumps(part).encode()) for part in ({"alg": "none"}, claims)]
+    (home / "token").write_bytes(b".".join([*parts, b""]))
+    return {"AWS_WEB_IDENTITY_TOKEN_FILE": str(home / "token"), "AWS_ROLE_ARN": ROLE_ARN}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("make", [role_by_keys, role_by_identity])
+async def test_role_opens_a_bucket_of_a_store_that_checks(
+    make: Callable[[S3Peer, Path], dict[str, str]], peers: Peers, tmp_path: Path
+) -> None:
+    peer = peers.ministack
+    variables = {**make(peer, tmp_path), "AWS_ENDPOINT_URL_STS": peer.url}
+    source = aws_credentials(variables, home=tmp_path, now_ms=lambda: int(time.time() * 1_000))
+    keys = await source.current()
+    assert isinstance(keys, AwsKeys)
+    assert keys.session_token
+    assert keys.access_key_id != peer.keys.access_key_id
+    store = HttpStore(S3Dialect(BUCKET, f"{make.__name__}/", endpoint_url=peer.url), source)
+    version = await store.put("queue.json", [b"{}"], condition=ABSENT)
+    assert await store.read("queue.json") == StoredObject(b"{}", version)
+    await store.aclose()
