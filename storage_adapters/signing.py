@@ -24,7 +24,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, assert_never
 from urllib.parse import quote
 
 __all__ = [
@@ -139,6 +139,8 @@ def authorization_headers(
             return {"authorization": f"Bearer {token}", **payer}
         case Anonymous():
             return {}
+        case _:
+            assert_never(credentials)
 
 
 def sign_sigv4(

@@ -1,10 +1,12 @@
 """Several places for credentials, asked in order until one is set up."""
 
 from collections.abc import Sequence
+from typing import assert_never
 
-from storage_adapters.contract import AccessDenied
+from storage_adapters.contract import AccessDenied, StoreMisconfigured
+from storage_adapters.credentials.exchange import is_sendable
 from storage_adapters.credentials.source import Issuer
-from storage_adapters.signing import Credentials
+from storage_adapters.signing import Anonymous, AwsKeys, BearerToken, Credentials, HmacKey
 
 __all__ = ["Chain"]
 
@@ -38,6 +40,26 @@ class Chain:
         for issuer in [self._chosen] if self._chosen else self._issuers:
             fetched = await issuer.fetch()
             if fetched is not None:
+                _check_sendable(fetched, issuer)
                 self._chosen = issuer
                 return fetched
         raise AccessDenied(f"no credentials found; {self._advice}. Looked in: {self.name}")
+
+
+def _check_sendable(credentials: Credentials, issuer: Issuer) -> None:
+    match credentials:
+        case AwsKeys():
+            sent = credentials.access_key_id + (credentials.session_token or "")
+        case HmacKey():
+            sent = credentials.access_id
+        case BearerToken():
+            sent = credentials.token + (credentials.quota_project or "")
+        case Anonymous():
+            sent = ""
+        case _:
+            assert_never(credentials)
+    if not is_sendable(sent):
+        raise StoreMisconfigured(
+            f"the credentials of {issuer.name} hold a line break or other characters that no "
+            "header may hold; correct them"
+        )

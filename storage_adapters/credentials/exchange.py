@@ -20,7 +20,16 @@ import trio
 
 from storage_adapters.contract import AccessDenied, NotApplied, StoreError, StoreMisconfigured
 
-__all__ = ["Answer", "Exchange", "NoAnswer", "SecretStruct", "ms_of", "refusal"]
+__all__ = [
+    "Answer",
+    "Exchange",
+    "NoAnswer",
+    "SecretStruct",
+    "is_sendable",
+    "ms_of",
+    "reason_of",
+    "refusal",
+]
 
 _ANSWER_BYTES_MAX = 262_144
 _QUOTED_CHARS_MAX = 240
@@ -110,7 +119,7 @@ class Exchange:
         Cancellation: the connection is closed; what was asked may have been done.
         """
         for name, value in (headers or {}).items():
-            if not value.isascii() or not value.isprintable():
+            if not is_sendable(value):
                 raise StoreMisconfigured(
                     f"what is sent to {issuer} as {name} holds a line break or other characters "
                     "that no header may hold; correct the file or variable that it comes from"
@@ -132,7 +141,7 @@ class Exchange:
                         response.status_code, await _body(response, issuer), response.headers
                     )
             except httpx.ConnectError as error:
-                raise NoAnswer(f"{issuer} cannot be reached: {error}") from None
+                raise NoAnswer(f"{issuer} cannot be reached: {reason_of(error)}") from None
             except httpx.RequestError as error:
                 raise NoAnswer(f"{issuer} does not answer: {type(error).__name__}") from None
         raise NoAnswer(f"{issuer} does not answer within {timeout_s:g} s")
@@ -148,6 +157,17 @@ def _target(url: str, issuer: str) -> httpx.URL:
             f"the address of {issuer} must begin with https:// or http:// and a host; correct it"
         )
     return target
+
+
+def reason_of(error: httpx.ConnectError) -> str:
+    """Say why a connection could not be made, as in "certificate verify failed".
+
+    An untrusted certificate is named several errors further down; none of them has seen a request.
+    """
+    cause: BaseException | None = error
+    while cause is not None and not str(cause):
+        cause = cause.__cause__ or cause.__context__
+    return str(cause) if cause is not None else type(error).__name__
 
 
 async def _body(response: httpx.Response, issuer: str) -> bytes:
@@ -198,6 +218,11 @@ def _quoted(text: str, secrets: Sequence[str]) -> str:
     if any(piece in secret for secret in secrets for piece in pieces):
         return ""
     return "" if flat in secrets else flat
+
+
+def is_sendable(value: str) -> bool:
+    """Tell whether a header can hold `value`; where it cannot, HTTP clients show it in an error."""
+    return value.isascii() and value.isprintable()
 
 
 def ms_of(time: str, *, issuer: str) -> int:

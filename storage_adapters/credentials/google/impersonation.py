@@ -12,7 +12,6 @@ from storage_adapters.credentials.exchange import Exchange, SecretStruct, ms_of
 from storage_adapters.credentials.google.token_answers import (
     STORAGE_SCOPE,
     check_protected,
-    is_sendable,
     refused_token,
 )
 from storage_adapters.signing import BearerToken
@@ -62,6 +61,6 @@ async def act_as(
     if answer.status != 200:
         raise refused_token(answer, issuer=_ISSUER, secrets=[token.token])
     given = answer.read(_Impersonated, issuer=_ISSUER)
-    if not is_sendable(given.access_token):
+    if not given.access_token:
         raise NotApplied(f"unusable answer of {_ISSUER}: an empty token")
     return BearerToken(given.access_token, ms_of(given.expire_time, issuer=_ISSUER))

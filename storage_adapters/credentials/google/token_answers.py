@@ -7,7 +7,7 @@ from storage_adapters.contract import NotApplied, StoreError, StoreMisconfigured
 from storage_adapters.credentials.exchange import Answer, SecretStruct, refusal
 from storage_adapters.signing import BearerToken
 
-__all__ = ["STORAGE_SCOPE", "check_protected", "is_sendable", "refused_token", "token_of"]
+__all__ = ["STORAGE_SCOPE", "check_protected", "refused_token", "token_of"]
 
 STORAGE_SCOPE = "https://www.googleapis.com/auth/devstorage.read_write"
 """What a token is asked to allow: objects, and nothing else of the project."""
@@ -49,7 +49,7 @@ def token_of(answer: Answer, *, issuer: str, now_ms: int, secrets: Sequence[str]
         life_s = min(int(token.expires_in), _LIFE_S_MAX)
     except ValueError:
         life_s = 0
-    if life_s <= 0 or not is_sendable(token.access_token):
+    if life_s <= 0 or not token.access_token:
         raise NotApplied(f"unusable answer of {issuer}: an empty token, or one without a life")
     return BearerToken(token.access_token, now_ms + life_s * 1_000)
 
@@ -64,11 +64,6 @@ def refused_token(answer: Answer, *, issuer: str, secrets: Sequence[str]) -> Sto
     return refusal(
         answer, issuer=issuer, code=code, words=words, secrets=secrets, will_pass=code in _PASSING
     )
-
-
-def is_sendable(token: str) -> bool:
-    """Tell whether a token can be sent in a header."""
-    return bool(token) and token.isascii() and token.isprintable()
 
 
 def check_protected(url: str, *, what: str) -> None:

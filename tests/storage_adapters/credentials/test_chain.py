@@ -2,9 +2,10 @@
 
 import pytest
 
-from storage_adapters.contract import AccessDenied, NotApplied
+from storage_adapters.contract import AccessDenied, NotApplied, StoreMisconfigured
 from storage_adapters.credentials.chain import Chain
-from storage_adapters.signing import AwsKeys, Credentials
+from storage_adapters.signing import ANONYMOUS, AwsKeys, BearerToken, Credentials, HmacKey
+from tests.storage_adapters.credentials.issuers import assert_hides
 
 
 class Place:
@@ -48,3 +49,32 @@ async def test_nothing_anywhere_says_what_to_do_and_where_it_looked() -> None:
     chain = Chain([Place("a", None), Place("b", None)], advice="set it up")
     with pytest.raises(AccessDenied, match=r"no credentials found; set it up\. Looked in: a, b"):
         await chain.fetch()
+
+
+SECRET = "kept-from-everybody"
+
+
+@pytest.mark.parametrize(
+    "credentials",
+    [
+        AwsKeys("AKID", "s", f"{SECRET}\nrest"),
+        AwsKeys(f"{SECRET}\n", "s"),
+        HmacKey(f"{SECRET}\u2028", "s"),
+        BearerToken(f"{SECRET}\r\n"),
+        BearerToken(SECRET, quota_project="é"),
+    ],
+)
+async def test_credentials_that_no_header_could_hold_are_not_given_out_and_not_shown(
+    credentials: Credentials,
+) -> None:
+    chain = Chain([Place("a", credentials)], advice="set it up")
+    with pytest.raises(StoreMisconfigured, match="the credentials of a hold a line br") as caught:
+        await chain.fetch()
+    assert_hides(caught.value, SECRET)
+
+
+@pytest.mark.parametrize(
+    "credentials", [ANONYMOUS, HmacKey("GOOG1E", "a\nb"), BearerToken("ya29.a-b_c/d+e=")]
+)
+async def test_everything_else_is_given_out(credentials: Credentials) -> None:
+    assert await Chain([Place("a", credentials)], advice="").fetch() == credentials

@@ -14,7 +14,9 @@ from storage_adapters.credentials.exchange import (
     Exchange,
     NoAnswer,
     SecretStruct,
+    is_sendable,
     ms_of,
+    reason_of,
     refusal,
 )
 from tests.storage_adapters.credentials.issuers import IssuerServer, Said, assert_hides
@@ -119,6 +121,8 @@ async def test_https_is_checked_by_the_certificates_that_are_trusted(
     trusting = ssl.create_default_context()
     authority.configure_trust(trusting)
     assert (await ask(Exchange(tls=trusting), server.url)).body == b"yes"
+    with pytest.raises(NoAnswer, match=r"cannot be reached: .*certificate verify failed"):
+        await ask(Exchange(), server.url)
 
 
 @pytest.mark.parametrize(
@@ -184,3 +188,18 @@ def test_times_are_read_in_every_zone() -> None:
     assert ms_of("2023-11-14T22:13:20", issuer="the issuer") == 1_700_000_000_000
     with pytest.raises(NotApplied, match="its time of expiry is no time"):
         ms_of("soon", issuer="the issuer")
+
+
+def test_what_a_header_can_hold_is_printable_ascii() -> None:
+    assert is_sendable("ya29.a-b_c/d+e= ~")
+    for value in ("a\nb", "é", "a\x7f", "\0", "a\tb"):
+        assert not is_sendable(value)
+
+
+def test_reason_is_that_of_the_first_error_that_has_one() -> None:
+    error = httpx.ConnectError("")
+    assert reason_of(error) == "ConnectError"
+    error.__cause__ = trio.BrokenResourceError()
+    error.__cause__.__context__ = ssl.SSLError("certificate verify failed")
+    assert "certificate verify failed" in reason_of(error)
+    assert reason_of(httpx.ConnectError("refused")) == "refused"
