@@ -57,6 +57,8 @@ class FaultyStore:
     """An `ObjectStore`."""
 
     description = "store of a simulated world"
+    clock_offset_ms: int | None = None
+    """It tells no time: what a broker makes of one is decided in `core/leadership.py`."""
 
     def __init__(self, world: World) -> None:
         self._world = world
