@@ -12,7 +12,8 @@ unknown outcome.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple, Protocol, Self
-from urllib.parse import urlsplit
+from urllib.parse import unquote_plus, urlsplit
+from xml.etree import ElementTree
 
 from storage_adapters.contract import (
     UNCHANGED,
@@ -48,6 +49,9 @@ __all__ = [
     "origin_of",
     "read_failure",
     "write_failure",
+    "xml_of",
+    "xml_page_of",
+    "xml_problem_of",
 ]
 
 DigestName = Literal["sha256", "md5"]
@@ -331,3 +335,41 @@ def _sent_elsewhere(answer: Answer, told: str) -> StoreMisconfigured:
 def _told(answer: Answer, problem: Problem, key: str) -> str:
     words = ": ".join(word for word in problem if word)
     return f"{answer.status} {words[:500]}".rstrip() + f": {key}"
+
+
+def xml_of(body: bytes) -> ElementTree.Element | None:
+    """Read XML; None where it is none. Whatever stands between may have written it."""
+    try:
+        return ElementTree.fromstring(body)
+    # The last two where it names an encoding that Python does not have, or not for XML.
+    except (ElementTree.ParseError, LookupError, ValueError):
+        return None
+
+
+def xml_problem_of(answer: Answer) -> Problem:
+    """What an answer in the XML of S3, which Google took over, says of its reason."""
+    root = xml_of(answer.body) if answer.status >= 300 and answer.body else None
+    if root is None:
+        return Problem("", "")
+    return Problem(root.findtext("{*}Code") or "", root.findtext("{*}Message") or "")
+
+
+def xml_page_of(answer: Answer, prefix: str, *, listed: str) -> KeysPage:
+    """Read a page of a listing in that XML.
+
+    Args:
+        prefix: of the store, taken off the keys.
+        listed: what was asked for, for the error.
+
+    Raises:
+        StoreUnavailable: it is none.
+    """
+    root = xml_of(answer.body)
+    if root is None:
+        raise StoreUnavailable(f"the store's listing cannot be read; retry later: {listed}")
+    is_encoded = root.findtext("{*}EncodingType") == "url"
+    keys = [element.text or "" for element in root.iterfind("{*}Contents/{*}Key")]
+    names = [unquote_plus(key) if is_encoded else key for key in keys]
+    is_last = root.findtext("{*}IsTruncated") != "true"
+    token = root.findtext("{*}NextContinuationToken")
+    return KeysPage([name.removeprefix(prefix) for name in names], None if is_last else token)

@@ -52,6 +52,8 @@ _GOOGLE = "https://storage.googleapis.com"
 _BUCKET_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")
 _RATE_REASONS = frozenset({"rateLimitExceeded", "userRateLimitExceeded"})
 _CREATED_FROM_NOTHING = "0"
+# What bytes raise that are not the expected JSON, no text in UTF-8, or nested without end.
+_NO_JSON = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
 class _Written(msgspec.Struct):
@@ -216,7 +218,7 @@ class GcsDialect:
         if answer.status == 200:
             try:
                 generation = msgspec.json.decode(answer.body, type=_Written).generation
-            except msgspec.MsgspecError:
+            except _NO_JSON:
                 generation = ""
             if not generation:
                 raise WriteOutcomeUnknown(
@@ -260,7 +262,7 @@ class GcsDialect:
             raise read_failure(answer, _problem(answer), self.prefix + prefix)
         try:
             page = msgspec.json.decode(answer.body, type=_Listing)
-        except msgspec.MsgspecError as error:
+        except _NO_JSON as error:
             raise StoreUnavailable(
                 f"the store's listing cannot be read; retry later: {prefix}: {error}"
             ) from error
@@ -288,6 +290,6 @@ def _is_asked_too_often(answer: Answer) -> bool:
 def _problem(answer: Answer) -> Problem:
     try:
         error = msgspec.json.decode(answer.body, type=_Failure).error
-    except msgspec.MsgspecError:
+    except _NO_JSON:
         return Problem("", "")
     return Problem(error.errors[0].reason if error.errors else "", error.message)

@@ -14,8 +14,6 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, Self, cast, get_args
-from urllib.parse import unquote_plus
-from xml.etree import ElementTree
 
 from storage_adapters.contract import (
     UNCHANGED,
@@ -42,6 +40,9 @@ from storage_adapters.exchanges import (
     origin_of,
     read_failure,
     write_failure,
+    xml_of,
+    xml_page_of,
+    xml_problem_of,
 )
 from storage_adapters.signing import EMPTY_SHA256, UNSIGNED_PAYLOAD, encode_key, encode_query
 
@@ -208,7 +209,7 @@ class S3Dialect:
             return object_of(answer, key, version=version, known=known, head_bytes=head_bytes)
         if answer.status == 304 and known is not None:
             return UNCHANGED
-        problem = _problem(answer)
+        problem = xml_problem_of(answer)
         if problem.code in _WRONG_SETTINGS:
             raise self._wrong_settings(answer, problem)
         if problem.code == "TemporaryRedirect":
@@ -231,7 +232,9 @@ class S3Dialect:
         # On AWS a condition on a version fails so where nothing is stored; others answer 412.
         if answer.status == 404 and not isinstance(condition, Absent):
             raise missing_object(self.prefix + key)
-        raise write_failure(answer, _problem(answer), self.prefix + key, needs=f"{name} on PUT")
+        raise write_failure(
+            answer, xml_problem_of(answer), self.prefix + key, needs=f"{name} on PUT"
+        )
 
     def deleted(self, answer: Answer, key: str) -> None:
         """Judge the answer to `delete`. Raises what `ObjectStore.delete` raises."""
@@ -239,11 +242,11 @@ class S3Dialect:
             return
         self._check_write(answer, key)
         if answer.status != 404:
-            raise write_failure(answer, _problem(answer), self.prefix + key, needs="DELETE")
+            raise write_failure(answer, xml_problem_of(answer), self.prefix + key, needs="DELETE")
 
     def _check_write(self, answer: Answer, key: str) -> None:
         """Raise what an answer means by its code more than by its status."""
-        problem = _problem(answer)
+        problem = xml_problem_of(answer)
         if problem.code in _WRONG_SETTINGS:
             raise self._wrong_settings(answer, problem)
         if problem.code in _EXPIRED:
@@ -264,22 +267,12 @@ class S3Dialect:
 
     def listed(self, answer: Answer, prefix: str) -> KeysPage:
         """Judge the answer to `list`. Raises what `ObjectStore.list` raises."""
-        problem = _problem(answer)
+        problem = xml_problem_of(answer)
         if answer.status == 404 or problem.code in _WRONG_SETTINGS:
             raise self._wrong_settings(answer, problem)
         if answer.status != 200:
             raise read_failure(answer, problem, self.prefix + prefix)
-        root = _xml(answer.body)
-        if root is None:
-            raise StoreUnavailable(f"the store's listing cannot be read; retry later: {prefix}")
-        is_encoded = root.findtext("{*}EncodingType") == "url"
-        keys = [element.text or "" for element in root.iterfind("{*}Contents/{*}Key")]
-        names = [unquote_plus(key) if is_encoded else key for key in keys]
-        is_last = root.findtext("{*}IsTruncated") != "true"
-        token = root.findtext("{*}NextContinuationToken")
-        return KeysPage(
-            [name.removeprefix(self.prefix) for name in names], None if is_last else token
-        )
+        return xml_page_of(answer, self.prefix, listed=prefix)
 
     def corrected(self, answer: Answer) -> Self | None:
         """The dialect of the bucket's region, where the answer names another one than this."""
@@ -287,7 +280,7 @@ class S3Dialect:
             return None
         region = answer.headers.get("x-amz-bucket-region")
         if region is None and answer.body:
-            root = _xml(answer.body)
+            root = xml_of(answer.body)
             region = None if root is None else root.findtext("{*}Region")
         if not region or region == self.region or not _REGION_NAME.fullmatch(region):
             return None
@@ -295,11 +288,11 @@ class S3Dialect:
 
     def is_skewed(self, answer: Answer) -> bool:
         """Whether the store refused the time of the signature, before anything else."""
-        return answer.status == 403 and _problem(answer).code == "RequestTimeTooSkewed"
+        return answer.status == 403 and xml_problem_of(answer).code == "RequestTimeTooSkewed"
 
     def refuses_credentials(self, answer: Answer) -> bool:
         """Whether the credentials have expired or are not known any more."""
-        return answer.status in (400, 401, 403) and _problem(answer).code in _EXPIRED
+        return answer.status in (400, 401, 403) and xml_problem_of(answer).code in _EXPIRED
 
 
 def addressing_style_of(text: str) -> AddressingStyle:
@@ -318,17 +311,3 @@ def addressing_style_of(text: str) -> AddressingStyle:
 def unquoted_etag(etag: str) -> str:
     """The opaque part of an ETag: without quotes, and without the mark that a proxy weakened it."""
     return etag.strip().removeprefix("W/").removeprefix('"').removesuffix('"')
-
-
-def _problem(answer: Answer) -> Problem:
-    root = _xml(answer.body) if answer.status >= 300 and answer.body else None
-    if root is None:
-        return Problem("", "")
-    return Problem(root.findtext("{*}Code") or "", root.findtext("{*}Message") or "")
-
-
-def _xml(body: bytes) -> ElementTree.Element | None:
-    try:
-        return ElementTree.fromstring(body)
-    except ElementTree.ParseError:
-        return None

@@ -206,3 +206,23 @@ def test_nothing_but_a_new_token_is_learned_from_an_answer() -> None:
         assert not GOOGLE.is_skewed(answer)
         assert not GOOGLE.refuses_credentials(answer)
     assert GOOGLE.refuses_credentials(error_answer(401, "authError"))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"error": {"message": "\xff"}, "generation": "\xff", "nextPageToken": "\xff"}',
+        b'{"more": ' + b"[" * 100_000,
+        b"[" * 100_000,
+    ],
+    ids=["no utf-8", "deep inside", "deep"],
+)
+def test_answer_that_somebody_else_wrote_is_no_answer_of_the_store(body: bytes) -> None:
+    with pytest.raises(WriteOutcomeUnknown):
+        GOOGLE.written(Answer(200, {}, body), "a", condition=ABSENT)
+    with pytest.raises(WriteOutcomeUnknown):
+        GOOGLE.written(Answer(502, {}, body), "a", condition=ABSENT)
+    with pytest.raises(StoreUnavailable):
+        GOOGLE.listed(Answer(200, {}, body), "")
+    with pytest.raises(StoreUnavailable):
+        GOOGLE.found(Answer(502, {}, body), "a", known=None, head_bytes=None)

@@ -297,3 +297,23 @@ def test_skew_and_expiry_are_told_from_other_refusals() -> None:
         assert not AWS.is_skewed(refused)
         assert AWS.refuses_credentials(refused)
     assert not AWS.refuses_credentials(error_answer(403, "AccessDenied"))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"<?xml version='1.0' encoding='nonsense'?><Error/>",
+        b"<?xml version='1.0' encoding='utf-32'?><Error/>",
+        b"<a>" * 100_000,
+        b"\xff\xfe\0",
+    ],
+    ids=["no encoding", "no encoding of XML", "deep", "binary"],
+)
+def test_answer_that_somebody_else_wrote_is_no_answer_of_the_store(body: bytes) -> None:
+    with pytest.raises(WriteOutcomeUnknown):
+        AWS.written(Answer(502, {}, body), "a", condition=ABSENT)
+    with pytest.raises(StoreUnavailable):
+        AWS.listed(Answer(200, {}, body), "")
+    with pytest.raises(StoreUnavailable):
+        AWS.found(Answer(502, {}, body), "a", known=None, head_bytes=None)
+    assert AWS.corrected(Answer(400, {}, body)) is None
