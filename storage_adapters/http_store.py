@@ -12,6 +12,7 @@ Failures of the connection are classified here. What surely never left (no conne
 the pool) is NotApplied for a write; anything after that is WriteOutcomeUnknown.
 """
 
+import ssl
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -33,6 +34,7 @@ from storage_adapters.contract import (
     WriteOutcomeUnknown,
     check_key,
 )
+from storage_adapters.credentials.exchange import reason_of
 from storage_adapters.credentials.source import CredentialSource
 from storage_adapters.exchanges import Answer, BucketRequest, Dialect
 
@@ -153,7 +155,8 @@ class HttpStore:
         self._credentials = credentials
         self._now_ms = now_ms
         self._run_in_thread = run_in_thread
-        self._tls = httpx.create_ssl_context()
+        # What the machine trusts, as all of osqueue does; httpx would take a list of its own.
+        self._tls = ssl.create_default_context()
         self._limiter = trio.CapacityLimiter(CONNECTIONS_MAX)
         self._connections = self._make_connections()
         self._clock_offset_ms: int | None = None
@@ -424,5 +427,6 @@ def _unavailable(error: NotApplied | httpx.TransportError, key: str) -> StoreUna
 
 
 def _named(error: httpx.TransportError) -> str:
-    # Many of them have no text of their own.
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    # Many of them have no text of their own; an untrusted certificate is named further down.
+    reason = str(error) or (reason_of(error) if isinstance(error, httpx.ConnectError) else "")
+    return f"{type(error).__name__}: {reason}" if reason else type(error).__name__

@@ -1,12 +1,15 @@
 """Tests what only the store over HTTP decides: attempts, bodies, clock, broken connections."""
 
 import hashlib
+import ssl
 from collections.abc import AsyncGenerator, Callable
 from email.utils import formatdate
+from pathlib import Path
 
 import httpx
 import pytest
 import trio
+import trustme
 
 from storage_adapters import http_store
 from storage_adapters.bodies import PIECE_BYTES
@@ -26,6 +29,7 @@ from storage_adapters.credentials.source import FixedSource
 from storage_adapters.http_store import CONNECTIONS_MAX, HASHED_INLINE_BYTES, HttpStore
 from storage_adapters.s3 import S3Dialect
 from storage_adapters.signing import AwsKeys, Credentials
+from tests.storage_adapters.credentials.issuers import IssuerServer, Said
 from tests.storage_adapters.scripted_bucket import HANG_UP, SILENCE, ScriptedBucket, answer
 
 KEYS = AwsKeys("id", "secret")
@@ -334,3 +338,23 @@ async def test_close_waits_for_nobody_and_may_be_cancelled(store: HttpStore) -> 
         scope.cancel()
         await store.aclose()
     await store.aclose()
+
+
+async def test_https_trusts_what_the_machine_trusts_and_names_what_it_does_not(
+    nursery: trio.Nursery, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authority = trustme.CA()
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("127.0.0.1").configure_cert(tls)
+    server = await IssuerServer.start(nursery, tls)
+    server.says(Said(b"stored", headers={"etag": '"2"'}))
+    dialect = S3Dialect("bucket", endpoint_url=server.url)
+    distrusting = HttpStore(dialect, FixedSource(KEYS))
+    with pytest.raises(NotApplied, match=r"ConnectError: .*certificate verify failed"):
+        await distrusting.put("a", [b"a"], condition=ABSENT)
+    await distrusting.aclose()
+    authority.cert_pem.write_to_path(str(tmp_path / "authority.pem"))
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
+    trusting = HttpStore(dialect, FixedSource(KEYS))
+    assert await trusting.read("a") == StoredObject(b"stored", Version("2"))
+    await trusting.aclose()
