@@ -147,11 +147,11 @@ class _Scratch:
     async def prove(self) -> None:
         try:
             await self._prove()
-        finally:
-            with trio.move_on_after(CLEANUP_S, shield=True) as deadline:
+        except BaseException:
+            with trio.move_on_after(CLEANUP_S, shield=True):
                 await self._delete()
-            if deadline.cancelled_caught:
-                self.proof.left_behind = "the store did not answer in time"
+            raise
+        await self._delete()
 
     async def _prove(self) -> None:
         created = await self._taken("create", ABSENT)

@@ -36,10 +36,25 @@ class IgnoringStore(MemoryStore):
         metadata: Mapping[str, str] | None = None,
     ) -> Version:
         if isinstance(condition, self.ignored):
-            condition = await self._present(key)
+            return await self.put_anyway(key, chunks, metadata=metadata)
         return await super().put(key, chunks, condition=condition, metadata=metadata)
 
-    async def _present(self, key: str) -> Condition:
+    async def put_anyway(
+        self, key: str, chunks: Sequence[bytes], *, metadata: Mapping[str, str] | None = None
+    ) -> Version:
+        """Replace whatever is there."""
+        while True:
+            present = await self.present(key)
+            try:
+                return await MemoryStore.put(
+                    self, key, chunks, condition=present, metadata=metadata
+                )
+            except (VersionConflict, ObjectMissing):
+                # Another one came in between; it is ignored, too.
+                continue
+
+    async def present(self, key: str) -> Condition:
+        """The condition that holds now."""
         try:
             found = await self.read(key)
         except ObjectMissing:
@@ -59,8 +74,10 @@ class StaleStore(IgnoringStore):
         condition: Condition,
         metadata: Mapping[str, str] | None = None,
     ) -> Version:
-        present = await self._present(key) if isinstance(condition, Match) else condition
-        version = await super().put(key, chunks, condition=present, metadata=metadata)
+        if isinstance(condition, Absent):
+            return await super().put(key, chunks, condition=condition, metadata=metadata)
+        present = await self.present(key)
+        version = await self.put_anyway(key, chunks, metadata=metadata)
         if condition != present:
             raise VersionConflict(f"refused: {key}")
         return version

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from storage_adapters.throttled import Throttle
 
 __all__ = [
+    "QUEUE_KEY",
     "describe_place",
     "machine_name",
     "make_server",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from osqueue import __version__
-from osqueue.cli.commands import changing, reading, running
+from osqueue.cli.commands import changing, checking, reading, running
 
 __all__ = ["main"]
 
@@ -33,6 +33,7 @@ def main() -> None:
 for command in (
     running.server,
     running.worker,
+    checking.doctor,
     changing.submit,
     changing.cancel,
     changing.delete,
