@@ -9,6 +9,7 @@ Rules of this file: no I/O, no clock. An answer that does not surely say "nothin
 unknown outcome.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple, Protocol, Self
@@ -45,6 +46,7 @@ __all__ = [
     "KeysPage",
     "Problem",
     "content_type_of",
+    "metadata_headers",
     "object_of",
     "origin_of",
     "read_failure",
@@ -57,6 +59,9 @@ __all__ = [
 DigestName = Literal["sha256", "md5"]
 
 _SIGNED_HEADERS = ("content-type", "if-match", "if-none-match")
+# What a metadata header can carry unchanged through every store: visible ASCII and inner blanks.
+_METADATA_NAME = re.compile(r"[a-z0-9-]+")
+_METADATA_VALUE = re.compile(r"[!-~](?:[ -~]*[!-~])?")
 _REQUEST_TIMEOUT = 408
 _TOO_MANY_REQUESTS = 429
 
@@ -241,6 +246,21 @@ def origin_of(url: str, *, name: str) -> tuple[str, str]:
 def content_type_of(key: str) -> str:
     """The media type that a person's browser should see for an object."""
     return "application/json" if key.endswith(".json") else "application/octet-stream"
+
+
+def metadata_headers(metadata: Mapping[str, str], *, prefix: str) -> dict[str, str]:
+    """Make headers of metadata, each with `prefix` before its name.
+
+    Raises:
+        StoreMisconfigured: the metadata is more than small ASCII names and texts.
+    """
+    for name, value in metadata.items():
+        if not (_METADATA_NAME.fullmatch(name) and _METADATA_VALUE.fullmatch(value)):
+            raise StoreMisconfigured(
+                "metadata must be small ASCII names with visible ASCII texts;"
+                f" correct it: {name!r}: {value!r}"
+            )
+    return {f"{prefix}{name}": value for name, value in metadata.items()}
 
 
 def object_of(

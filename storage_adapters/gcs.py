@@ -5,8 +5,7 @@ does not promise that it grows, so that it is compared for equality only. Object
 multipart uploads: one request carries bytes, metadata, checksum and condition. They say `no-store`,
 because public objects are cached otherwise.
 
-HMAC keys do not work in this API, and Google's imitation of S3 has no conditions on writes: a
-broker needs a token (see docs/storage.md).
+HMAC keys do not work in this API; who has nothing else uses the XML API (`gcs_xml`).
 
 Source: the Cloud Storage documentation ("JSON API", "Request preconditions", "Object metadata").
 """
@@ -46,9 +45,11 @@ from storage_adapters.exchanges import (
 )
 from storage_adapters.signing import encode_query
 
-__all__ = ["GcsDialect"]
+__all__ = ["GOOGLE", "GcsDialect"]
 
-_GOOGLE = "https://storage.googleapis.com"
+GOOGLE = "https://storage.googleapis.com"
+"""Where both of its APIs are."""
+
 _BUCKET_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")
 _RATE_REASONS = frozenset({"rateLimitExceeded", "userRateLimitExceeded"})
 _CREATED_FROM_NOTHING = "0"
@@ -198,7 +199,7 @@ class GcsDialect:
         headers: Mapping[str, str] | None = None,
         chunks: Sequence[bytes] = (),
     ) -> BucketRequest:
-        origin, path = origin_of(self.endpoint_url or _GOOGLE, name="the endpoint of a GCS store")
+        origin, path = origin_of(self.endpoint_url or GOOGLE, name="the endpoint of a GCS store")
         return BucketRequest(method, origin, path + raw_path, headers or {}, chunks)
 
     def found(
@@ -247,7 +248,7 @@ class GcsDialect:
         if _is_asked_too_often(answer):
             raise StoreUnavailable(f"the store is asked too often; slow down: {key}")
         if answer.status == 404 and "bucket does not exist" in _problem(answer).message:
-            raise StoreMisconfigured(f"there is no such bucket; create it: {self.description}")
+            raise self._no_bucket()
         if answer.status == 401:
             raise AccessDenied(
                 f"the store does not know these credentials, or not any more; renew them: {key}"
@@ -257,7 +258,7 @@ class GcsDialect:
         """Judge the answer to `list`. Raises what `ObjectStore.list` raises."""
         self._check(answer, prefix)
         if answer.status == 404:
-            raise StoreMisconfigured(f"there is no such bucket; create it: {self.description}")
+            raise self._no_bucket()
         if answer.status != 200:
             raise read_failure(answer, _problem(answer), self.prefix + prefix)
         try:
@@ -268,6 +269,9 @@ class GcsDialect:
             ) from error
         keys = [item.name.removeprefix(self.prefix) for item in page.items]
         return KeysPage(keys, page.next_page_token or None)
+
+    def _no_bucket(self) -> StoreMisconfigured:
+        return StoreMisconfigured(f"there is no such bucket; create it: {self.description}")
 
     def corrected(self, answer: Answer) -> Self | None:
         """None: a bucket has one address, wherever it is."""

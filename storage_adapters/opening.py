@@ -122,7 +122,8 @@ def open_gcs(
     """Open a bucket of Google Cloud Storage, or of the emulator at STORAGE_EMULATOR_HOST.
 
     Args:
-        environment: where credentials are found, and the emulator.
+        environment: where credentials are found, and the emulator. HMAC keys in it are used in the
+            XML API, everything else in the JSON API.
         now_ms: the wall clock, ms since the epoch.
         on_failed_renewal: is told why credentials could not be renewed ahead of their end.
         prefix, endpoint_url: see `GcsDialect`.
@@ -130,14 +131,18 @@ def open_gcs(
     Raises:
         StoreMisconfigured: one of them cannot be right.
     """
+    from storage_adapters.credentials.google.hmac_keys import has_hmac_key
     from storage_adapters.credentials.google.opening import google_credentials
     from storage_adapters.gcs import GcsDialect
+    from storage_adapters.gcs_xml import GcsXmlDialect
     from storage_adapters.http_store import HttpStore
 
     emulator = environment.get(_EMULATOR_HOST, "").strip()
     if emulator and "://" not in emulator:
         emulator = f"http://{emulator}"
-    dialect = GcsDialect(bucket, prefix, endpoint_url=endpoint_url or emulator)
+    speaks_xml = not emulator and has_hmac_key(environment)
+    dialect_kind = GcsXmlDialect if speaks_xml else GcsDialect
+    dialect = dialect_kind(bucket, prefix, endpoint_url=endpoint_url or emulator)
     credentials = google_credentials(
         environment, home=Path.home(), now_ms=now_ms, on_failed_renewal=on_failed_renewal
     )

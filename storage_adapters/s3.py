@@ -36,6 +36,7 @@ from storage_adapters.exchanges import (
     KeysPage,
     Problem,
     content_type_of,
+    metadata_headers,
     object_of,
     origin_of,
     read_failure,
@@ -52,9 +53,6 @@ AddressingStyle = Literal["auto", "path", "virtual"]
 
 _BUCKET_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,62}")
 _REGION_NAME = re.compile(r"[a-z0-9-]{1,64}")
-# What a metadata header can carry unchanged through every store: visible ASCII and inner blanks.
-_METADATA_NAME = re.compile(r"[a-z0-9-]+")
-_METADATA_VALUE = re.compile(r"[!-~](?:[ -~]*[!-~])?")
 
 _EXPIRED = frozenset({"ExpiredToken", "TokenRefreshRequired", "InvalidToken", "InvalidAccessKeyId"})
 _WRONG_SETTINGS = frozenset({"NoSuchBucket", "InvalidBucketName"})
@@ -155,13 +153,7 @@ class S3Dialect:
             headers["if-none-match"] = "*"
         else:
             headers["if-match"] = self._etag(condition.version)
-        for name, value in metadata.items():
-            if not (_METADATA_NAME.fullmatch(name) and _METADATA_VALUE.fullmatch(value)):
-                raise StoreMisconfigured(
-                    "metadata must be small ASCII names with visible ASCII texts;"
-                    f" correct it: {name!r}: {value!r}"
-                )
-            headers[f"x-amz-meta-{name}"] = value
+        headers |= metadata_headers(metadata, prefix="x-amz-meta-")
         return self._request(
             "PUT",
             key,

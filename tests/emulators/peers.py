@@ -1,8 +1,8 @@
 """The buckets that the tests run on: which program, how it is started, and how a store opens it.
 
-Good ones: ministack (S3, checks signatures and policies), moto behind a lock (S3), and
-fake-gcs-server (GCS). Bad ones, which a broker must refuse: rclone's `serve s3` ignores every
-condition, localbucket ignores If-Match.
+Good ones: ministack (S3, checks signatures and policies), moto behind a lock (S3),
+fake-gcs-server (GCS), and our own reading of Google's XML API. Bad ones, which a broker must
+refuse: rclone's `serve s3` ignores every condition, localbucket ignores If-Match.
 """
 
 from __future__ import annotations
@@ -20,9 +20,10 @@ import httpx
 
 from storage_adapters.credentials.source import FixedSource
 from storage_adapters.gcs import GcsDialect
+from storage_adapters.gcs_xml import GcsXmlDialect
 from storage_adapters.http_store import HttpStore
 from storage_adapters.s3 import S3Dialect
-from storage_adapters.signing import ANONYMOUS, AwsKeys, UnsignedRequest, sign_sigv4
+from storage_adapters.signing import ANONYMOUS, AwsKeys, HmacKey, UnsignedRequest, sign_sigv4
 from tests.emulators.programs import Program, free_port, program_beside_python
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "MINIMAL_POLICY",
     "ROLE_ARN",
     "GcsPeer",
+    "GcsXmlPeer",
     "Peers",
     "S3Peer",
 ]
@@ -134,6 +136,25 @@ class GcsPeer:
         }
 
 
+class GcsXmlPeer:
+    """A running bucket that is spoken to in Google's XML API, with an HMAC key."""
+
+    def __init__(self, program: Program, key: HmacKey) -> None:
+        self.program = program
+        self.url = program.url
+        self.key = key
+
+    def open(self, url: str | None = None, *, prefix: str = "") -> HttpStore:
+        """A store on its bucket, by way of `url` where one is given."""
+        dialect = GcsXmlDialect(BUCKET, prefix, endpoint_url=url or self.url)
+        return HttpStore(dialect, FixedSource(self.key))
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What names its key."""
+        return {"GCS_HMAC_ACCESS_KEY_ID": self.key.access_id, "GCS_HMAC_SECRET": self.key.secret}
+
+
 class Peers:
     """Each peer is started when it is first asked for; `stop` ends them all."""
 
@@ -216,6 +237,14 @@ class Peers:
         answer = httpx.post(f"{program.url}/storage/v1/b?project=tests", json={"name": BUCKET})
         assert answer.status_code == 200, answer.text
         return GcsPeer(program)
+
+    @cached_property
+    def xml_gcs(self) -> GcsXmlPeer:
+        """Google's XML API by its documentation; checks signatures of HMAC keys."""
+        key, port = HmacKey("GOOG1EXAMPLE", "hidden/+secret"), free_port()
+        command = [sys.executable, "-m", "tests.emulators.xml_gcs", str(port)]
+        program = self._start("xml-gcs", [*command, key.access_id, key.secret, BUCKET], port)
+        return GcsXmlPeer(program, key)
 
     def _rclone_on_directory(self, name: str) -> S3Peer:
         directory, port = self._directory / name, free_port()

@@ -16,7 +16,7 @@ DATA_MODULES = (
 )
 DIALECTS = (
     "storage_adapters.contract storage_adapters.s3 storage_adapters.gcs storage_adapters.signing"
-    " storage_adapters.exchanges"
+    " storage_adapters.exchanges storage_adapters.gcs_xml"
 )
 SHELL = "osqueue.core osqueue.settings trio structlog"
 SERVER = f"osqueue.server osqueue.broker osqueue.protocol quart quart_trio hypercorn {SHELL}"
@@ -24,7 +24,8 @@ CLIENT = f"osqueue.client osqueue.protocol httpx trio_websocket {SHELL}"
 MAINS = "osqueue.__main__ osqueue.server.__main__ osqueue.worker.__main__"
 # The first row that holds a module is its rule: its packages, and what they may import.
 RULES = {
-    DIALECTS: "storage_adapters.contract storage_adapters.signing storage_adapters.exchanges",
+    DIALECTS: "storage_adapters.contract storage_adapters.signing storage_adapters.exchanges"
+    " storage_adapters.gcs",
     "storage_adapters": "storage_adapters trio httpx zstandard cryptography",
     "osqueue.core": "osqueue.core random",
     "osqueue.settings": "osqueue.settings osqueue.core.limits",

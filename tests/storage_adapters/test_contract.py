@@ -63,6 +63,9 @@ ADAPTERS = {
     "fake-gcs": Adapter(
         lambda directory, peers: peers.fake_gcs.open(), tells_missing_from_changed=False
     ),
+    "xml-gcs": Adapter(
+        lambda directory, peers: peers.xml_gcs.open(), tells_missing_from_changed=False
+    ),
 }
 
 CASES = [

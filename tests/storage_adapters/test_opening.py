@@ -138,17 +138,18 @@ async def test_open_bucket_takes_what_url_and_environment_say(
 
 
 async def test_opened_buckets_find_their_credentials(peers: Peers) -> None:
-    s3, gcs = peers.ministack, peers.fake_gcs
+    s3, gcs, xml = peers.ministack, peers.fake_gcs, peers.xml_gcs
     for url, environment in (
         (f"s3://{BUCKET}/opened/?region=eu-central-1&endpoint_url={s3.url}", s3.environment),
         (f"gs://{BUCKET}/opened/", gcs.environment),
+        (f"gs://{BUCKET}/opened/?endpoint_url={xml.url}", xml.environment),
     ):
         store = open_store(url, environment=environment)
         version = await store.put("key", [b"a"], condition=ABSENT)
         assert await store.read("key") == StoredObject(b"a", version)
         assert await store.list("") == ["key"]
         await store.aclose()
-    for peer in (s3, gcs):
+    for peer in (s3, gcs, xml):
         whole = peer.open()
         assert await whole.list("opened/") == ["opened/key"]
         await whole.aclose()
