@@ -11,29 +11,34 @@ from osqueue.client.events import (
     StatsEvent,
     Subscription,
 )
-from osqueue.client.requests import Claim, Completion, Held, JobError, Lease, NewJob
-from osqueue.client.results import (
-    ClaimedJob,
+from osqueue.client.operations.figures import (
     CommitRecord,
-    Completions,
-    Failure,
-    Heartbeats,
     HeldJob,
     History,
     HistoryBuckets,
-    JobDead,
-    JobDetails,
-    JobFailure,
-    JobPage,
     Stats,
-    Submitted,
-    SubmittedJobs,
     Takeover,
     ThrottleStats,
     Totals,
     WorkerDetails,
     WorkerPage,
 )
+from osqueue.client.requests import Claim, Completion, Held, JobError, Lease, NewJob
+from osqueue.client.results import (
+    ClaimedJob,
+    Completions,
+    DeadGroup,
+    DeadGroups,
+    Failure,
+    Heartbeats,
+    JobDead,
+    JobDetails,
+    JobFailure,
+    JobPage,
+    Submitted,
+    SubmittedJobs,
+)
+from osqueue.core.mutations import JobFilter
 
 __all__ = [
     "Claim",
@@ -43,6 +48,8 @@ __all__ = [
     "CommitRecord",
     "Completion",
     "Completions",
+    "DeadGroup",
+    "DeadGroups",
     "Event",
     "Failure",
     "Gap",
@@ -56,6 +63,7 @@ __all__ = [
     "JobDetails",
     "JobError",
     "JobFailure",
+    "JobFilter",
     "JobPage",
     "JobsEvent",
     "LeaderEvent",

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import suppress
 from types import TracebackType
-from typing import Concatenate, Generic, ParamSpec, Self, TypeVar
+from typing import Concatenate, Generic, Literal, ParamSpec, Self, TypeVar
 
 import trio
 
@@ -83,6 +83,10 @@ class BlockingClient:
     delete = BlockingMethod(Client.delete)
     retry = BlockingMethod(Client.retry)
     redrive = BlockingMethod(Client.redrive)
+    cancel_many = BlockingMethod(Client.cancel_many)
+    delete_many = BlockingMethod(Client.delete_many)
+    retry_many = BlockingMethod(Client.retry_many)
+    dead_groups = BlockingMethod(Client.dead_groups)
     get_job = BlockingMethod(Client.get_job)
     list_jobs = BlockingMethod(Client.list_jobs)
     stats = BlockingMethod(Client.stats)
@@ -95,12 +99,17 @@ class BlockingClient:
     wait = BlockingMethod(Client.wait)
 
     def iterate_jobs(
-        self, *, status: JobStatus | None = None, type: str | None = None
+        self,
+        *,
+        status: JobStatus | None = None,
+        type: str | None = None,
+        text: str | None = None,
+        order: Literal["asc", "desc"] = "asc",
     ) -> Iterator[JobDetails]:
         """All jobs, page by page; stable while the queue changes."""
         cursor = ""
         while True:
-            page = self.list_jobs(status=status, type=type, cursor=cursor)
+            page = self.list_jobs(status=status, type=type, text=text, order=order, cursor=cursor)
             yield from page.jobs
             cursor = page.cursor
             if not cursor:

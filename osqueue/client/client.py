@@ -8,43 +8,27 @@ from __future__ import annotations
 
 import math
 import random as random_module
-from collections.abc import AsyncIterator, Iterable, Sequence
-from typing import Any, Literal, TypeVar, overload
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeVar, overload
 
 import trio
 from msgspec.msgpack import Decoder
 
 from osqueue.client.connection import TransportKind
 from osqueue.client.events import EventName, Subscription, check_names
+from osqueue.client.operations.operator_calls import OperatorCalls
 from osqueue.client.requests import NewJob, encode_params
 from osqueue.client.results import (
-    Cancelled,
-    History,
     JobDead,
     JobDetails,
-    JobPage,
-    Nothing,
-    Redriven,
-    Stats,
     Submitted,
     SubmittedJobs,
-    ThrottleStats,
-    WorkerPage,
 )
 from osqueue.client.values import encode_value
-from osqueue.client.worker_calls import WorkerCalls
 from osqueue.core.errors import InvalidRequest, QueueFull
-from osqueue.core.job import JobStatus
 from osqueue.core.retry_policy import RetryPolicy
 from osqueue.protocol.params import (
-    GetHistoryParams,
     GetJobParams,
-    JobParams,
-    ListJobsParams,
-    ListWorkersParams,
-    PauseQueueParams,
-    QueueParams,
-    RedriveDeadParams,
     SubmitJobParams,
     SubmitJobsParams,
 )
@@ -63,18 +47,10 @@ PAUSE_S_MAX = 1.0
 
 SUBMITTED = Decoder(Submitted)
 SUBMITTED_JOBS = Decoder(SubmittedJobs)
-CANCELLED = Decoder(Cancelled)
-REDRIVEN = Decoder(Redriven)
 JOB = Decoder(JobDetails)
-JOB_PAGE = Decoder(JobPage)
-STATS = Decoder(Stats)
-HISTORY = Decoder(History)
-WORKER_PAGE = Decoder(WorkerPage)
-THROTTLE_STATS = Decoder(ThrottleStats)
-NOTHING = Decoder(Nothing)
 
 
-class Client(WorkerCalls):
+class Client(OperatorCalls):
     """A connection to a queue, as an async context manager of Trio.
 
     One client serves any number of tasks, and is fastest so: concurrent calls travel in one frame.
@@ -163,42 +139,6 @@ class Client(WorkerCalls):
         """
         params = SubmitJobsParams(jobs=[self._make.job(job) for job in jobs])
         return await self._mutate("submitJobs", params, SUBMITTED_JOBS)
-
-    async def cancel(self, job_id: str) -> Literal["gone", "cancelRequested"]:
-        """Remove a waiting job, or ask the worker of one in progress to stop.
-
-        Raises:
-            JobNotFound: no such job.
-        """
-        return (await self._mutate("cancelJob", JobParams(job_id=job_id), CANCELLED)).status
-
-    async def delete(self, job_id: str) -> None:
-        """Remove a job that nobody works on.
-
-        Raises:
-            JobNotFound: no such job.
-            WrongStatus: it is in progress.
-        """
-        await self._mutate("deleteJob", JobParams(job_id=job_id), NOTHING)
-
-    async def retry(self, job_id: str) -> None:
-        """Make a dead or scheduled job claimable now.
-
-        Raises:
-            JobNotFound: no such job.
-            WrongStatus: it is neither dead nor scheduled, or its unique key is taken.
-        """
-        await self._mutate("retryJob", JobParams(job_id=job_id), NOTHING)
-
-    async def redrive(self, *, type: str | None = None, limit: int | None = None) -> int:
-        """Make dead jobs claimable again, the oldest first; returns how many.
-
-        Args:
-            type: only of this type.
-            limit: at most so many; by default all.
-        """
-        params = RedriveDeadParams(type=type, limit=limit)
-        return (await self._mutate("redriveDead", params, REDRIVEN)).count
 
     async def get_job(
         self,
@@ -295,62 +235,6 @@ class Client(WorkerCalls):
         finally:
             waits.release()
 
-    async def list_jobs(
-        self,
-        *,
-        status: JobStatus | None = None,
-        type: str | None = None,
-        limit: int | None = None,
-        cursor: str | None = None,
-    ) -> JobPage:
-        """A page of jobs in the order of submission.
-
-        Args:
-            status: only of this status.
-            type: only of this type.
-            limit: at most so many, to 1,000 (the default).
-            cursor: from the page before.
-        """
-        params = ListJobsParams(status=status, type=type, limit=limit, cursor=cursor or None)
-        return await self._read("listJobs", params, JOB_PAGE)
-
-    async def iterate_jobs(
-        self, *, status: JobStatus | None = None, type: str | None = None
-    ) -> AsyncIterator[JobDetails]:
-        """All jobs, page by page; stable while the queue changes."""
-        cursor = ""
-        while True:
-            page = await self.list_jobs(status=status, type=type, cursor=cursor)
-            for job in page.jobs:
-                yield job
-            cursor = page.cursor
-            if not cursor:
-                return
-
-    async def stats(self) -> Stats:
-        """Counts of the committed queue."""
-        return await self._read("getStats", QueueParams(), STATS)
-
-    async def history(self, *, seconds: int | None = None) -> History:
-        """What the leader has seen lately: figures by the second, its newest writes, who has led.
-
-        Args:
-            seconds: how far back, 1 to 600; by default 300.
-        """
-        return await self._read("getHistory", GetHistoryParams(seconds=seconds), HISTORY)
-
-    async def workers(self, *, limit: int | None = None) -> WorkerPage:
-        """The workers that the leader has heard of lately, or that hold jobs, and what they hold.
-
-        Args:
-            limit: at most so many, those heard of last; 1 to 1,000, by default 100.
-        """
-        return await self._read("listWorkers", ListWorkersParams(limit=limit), WORKER_PAGE)
-
-    async def throttle_stats(self) -> ThrottleStats:
-        """What limits of the store have cost the broker since it started."""
-        return await self._read("getThrottleStats", QueueParams(), THROTTLE_STATS)
-
     def subscribe(self, events: Iterable[EventName]) -> Subscription:
         """Hear of changes while they happen.
 
@@ -372,11 +256,3 @@ class Client(WorkerCalls):
         if not session.has_events:
             raise InvalidRequest("events come over a WebSocket only: Client(transport='websocket')")
         return Subscription(session.traffic.subscriptions, check_names(events))
-
-    async def pause(self, *, type: str | None = None) -> None:
-        """Give claims nothing, of one type or of all; submits are taken as before."""
-        await self._mutate("pauseQueue", PauseQueueParams(type=type), NOTHING)
-
-    async def resume(self, *, type: str | None = None) -> None:
-        """End a pause, of one type or of all."""
-        await self._mutate("resumeQueue", PauseQueueParams(type=type), NOTHING)

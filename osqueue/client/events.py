@@ -18,8 +18,8 @@ import msgspec
 import trio
 from msgspec.msgpack import Decoder
 
+from osqueue.client.operations.figures import Stats
 from osqueue.client.requests import encode_params
-from osqueue.client.results import Stats
 from osqueue.client.transports.bell import Bell
 from osqueue.core.errors import QueueError
 from osqueue.protocol.params import SubscribeParams

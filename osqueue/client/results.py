@@ -16,33 +16,24 @@ from osqueue.core.retry_policy import RetryPolicy
 
 __all__ = [
     "Cancelled",
+    "Changed",
     "ClaimedJob",
-    "CommitRecord",
     "Completions",
+    "DeadGroup",
+    "DeadGroups",
+    "ErrorSummary",
     "Failure",
     "Heartbeats",
-    "HeldJob",
-    "History",
-    "HistoryBuckets",
     "JobDead",
     "JobDetails",
     "JobFailure",
     "JobPage",
     "Nothing",
-    "Redriven",
     "Snoozed",
-    "Stats",
-    "StorageStats",
     "Submitted",
     "SubmittedJobs",
-    "Takeover",
-    "ThrottleStats",
-    "Totals",
-    "TypeCount",
     "WireClaimedJob",
     "WireJobs",
-    "WorkerDetails",
-    "WorkerPage",
 ]
 
 PayloadT = TypeVar("PayloadT")
@@ -103,10 +94,14 @@ class Cancelled(msgspec.Struct, frozen=True):
     status: Literal["gone", "cancelRequested"]
 
 
-class Redriven(msgspec.Struct, frozen=True):
-    """The result of redriveDead."""
+class Changed(msgspec.Struct, frozen=True):
+    """How many jobs one request has changed, or would change."""
 
-    count: int
+    count: int = 0
+    skipped: int = 0
+    """Of those that were named by their id: gone, or their status or key forbids it."""
+    cursor: str = ""
+    """There may be more; empty: there are none."""
 
 
 class ClaimedJob(msgspec.Struct, Generic[PayloadT], frozen=True, gc=False):
@@ -210,6 +205,14 @@ class JobFailure(msgspec.Struct, frozen=True, rename="camel"):
     worker_id: str = ""
 
 
+class ErrorSummary(msgspec.Struct, frozen=True):
+    """What lists show of a job's newest error."""
+
+    type: str = ""
+    message: str = ""
+    """The first line, cut to 200 characters."""
+
+
 class JobDetails(msgspec.Struct, frozen=True, rename="camel"):
     """One job as it stands in the queue."""
 
@@ -237,7 +240,9 @@ class JobDetails(msgspec.Struct, frozen=True, rename="camel"):
     lease_ms: int = 0
     cancel_requested: bool = False
     errors: list[JobFailure] = []
-    """The newest last."""
+    """The newest last; not in lists."""
+    last_error: ErrorSummary | None = None
+    """In lists only."""
     result: Any = None
     """Only of a completed job that is kept."""
     ended_at: int = 0
@@ -275,7 +280,7 @@ class JobDead(QueueError):
 
 
 class JobPage(msgspec.Struct, frozen=True, rename="camel"):
-    """Some jobs in the order of submission, and the counts of the whole queue."""
+    """Some jobs, and the counts of the whole queue."""
 
     jobs: list[JobDetails]
     total: int = 0
@@ -285,197 +290,30 @@ class JobPage(msgspec.Struct, frozen=True, rename="camel"):
     broker_address: str = ""
     cursor: str = ""
     """Pass it to the next call; empty: this was the last page."""
+    matched: int | None = None
+    """How many jobs pass the filter; None: only a look at each could tell."""
 
 
-class StorageStats(msgspec.Struct, frozen=True, rename="camel"):
-    """The broker's store, and its traffic with it since it started."""
-
-    reads: int = 0
-    writes: int = 0
-    bytes_read: int = 0
-    bytes_written: int = 0
-    description: str = ""
-    """Names the store for a person."""
-    commits: int = 0
-    """Writes that landed."""
-    conflicts: int = 0
-    """Attempts that were refused because the document was not the expected one."""
-    unknown_outcomes: int = 0
-    """Attempts that were not answered."""
-
-
-class TypeCount(msgspec.Struct, frozen=True):
-    """How many jobs of one type."""
+class DeadGroup(msgspec.Struct, frozen=True, rename="camel"):
+    """Dead jobs of one type that ended with the same error."""
 
     type: str = ""
+    error_type: str = ""
+    error_message: str = ""
+    """The first line, cut to 200 characters."""
     count: int = 0
+    first_at: int = 0
+    """When the first of them died, ms since the epoch."""
+    last_at: int = 0
+    job_id: str = ""
+    """The one that died last."""
 
 
-class Totals(msgspec.Struct, frozen=True):
-    """What the broker has committed since it started: differences give rates."""
+class DeadGroups(msgspec.Struct, frozen=True):
+    """The largest groups of dead jobs, the largest first."""
 
-    since: int = 0
-    """When it started, ms since the epoch."""
-    submitted: int = 0
-    claimed: int = 0
-    """Attempts begun."""
-    completed: int = 0
-    failed: int = 0
-    """Attempts that failed, or whose lease ran out."""
-    died: int = 0
-    """Jobs that became dead letters."""
-
-
-class CommitRecord(msgspec.Struct, frozen=True, rename="camel"):
-    """One write of the queue, or an attempt of one."""
-
-    commit_id: str
-    at: int = 0
-    """When its outcome was known, ms since the epoch."""
-    mutations: int = 0
-    bytes: int = 0
-    """Of the document."""
-    milliseconds: int = 0
-    outcome: str = "landed"
-    """`landed`, `conflict` or `unknown`."""
-
-
-class Stats(msgspec.Struct, frozen=True, rename="camel"):
-    """Counts of the committed queue."""
-
+    groups: list[DeadGroup] = []
     total: int = 0
-    unclaimed: int = 0
-    in_progress: int = 0
-    completed_total: int = 0
-    """Completions since the queue was created."""
-    scheduled: int = 0
-    completed: int = 0
-    """Completed jobs that are kept for their results."""
+    """How many groups there are."""
     dead: int = 0
-    paused: bool = False
-    paused_types: list[str] = []
-    next_created_at: int = 0
-    """When the job that is next in line was created, ms since the epoch; 0: none waits."""
-    broker_address: str = ""
-    epoch: int = 0
-    commit_id: str = ""
-    storage: StorageStats = StorageStats()
-    now: int = 0
-    """The broker's clock, ms since the epoch, to tell ages by."""
-    broker_name: str = ""
-    heartbeat_interval_ms: int = 0
-    """The longest that the broker goes without a write."""
-    broker_timeout_ms: int = 0
-    oldest_unclaimed_at: int = 0
-    """Since when the job has been claimable that has been so longest; 0: none waits."""
-    next_run_at: int = 0
-    """When the next scheduled job is due; 0: none is scheduled."""
-    workers: int = 0
-    """How many hold jobs, wait for some, or were heard of lately."""
-    dead_by_type: list[TypeCount] = []
-    """The types with most dead letters."""
-    document_bytes: int = 0
-    totals: Totals = Totals()
-    last_commit: CommitRecord | None = None
-
-
-class HistoryBuckets(msgspec.Struct, frozen=True, rename="camel"):
-    """Figures by the second, columns of equal length; None where nothing was measured."""
-
-    submitted: list[int] = []
-    claimed: list[int] = []
-    completed: list[int] = []
-    failed: list[int] = []
-    commits: list[int] = []
-    mutations: list[int] = []
-    conflicts: list[int] = []
-    unknown_outcomes: list[int] = []
-    commit_ms_p50: list[int | None] = []
-    commit_ms_p99: list[int | None] = []
-    wait_ms_p50: list[int | None] = []
-    """From when a job was claimable to its claim."""
-    wait_ms_p99: list[int | None] = []
-    oldest_wait_ms: list[int | None] = []
-
-
-class Takeover(msgspec.Struct, frozen=True, rename="camel"):
-    """The beginning of a term."""
-
-    epoch: int
-    broker_name: str = ""
-    at: int = 0
-    """Ms since the epoch; 0: not known."""
-
-
-class History(msgspec.Struct, frozen=True, rename="camel"):
-    """What the leader has seen lately."""
-
-    now: int = 0
-    bucket_ms: int = 1_000
-    begin: int = msgspec.field(name="from", default=0)
-    """When the first bucket began, ms since the epoch."""
-    buckets: HistoryBuckets = HistoryBuckets()
-    """Up to the last full second."""
-    commits: list[CommitRecord] = []
-    """The newest last."""
-    takeovers: list[Takeover] = []
-    """The newest last."""
-
-
-class HeldJob(msgspec.Struct, frozen=True, rename="camel"):
-    """A job that a worker holds."""
-
-    job_id: str
-    type: str = ""
-    attempt: int = 0
-    started_at: int = 0
-    """Ms since the epoch; 0: not known."""
-    lease_ms: int = 0
-    lease_left_ms: int = 0
-    """At the moment of the answer."""
-    cancel_requested: bool = False
-
-
-class WorkerDetails(msgspec.Struct, frozen=True, rename="camel"):
-    """A worker, and what it holds."""
-
-    worker_id: str
-    first_seen_at: int = 0
-    last_seen_at: int = 0
-    is_polling: bool = False
-    """A claim of it waits."""
-    types: list[str] = []
-    """What it last asked for; empty: all."""
-    claimed: int = 0
-    """Attempts since this leader first heard of it."""
-    completed: int = 0
-    failed: int = 0
-    held: int = 0
-    """Jobs that it holds."""
-    jobs: list[HeldJob] = []
-    """The first 20 of them."""
-
-
-class WorkerPage(msgspec.Struct, frozen=True):
-    """Workers that the leader knows, by their ids."""
-
-    workers: list[WorkerDetails] = []
-    total: int = 0
-    """How many there are."""
-    now: int = 0
-    """The broker's clock, ms since the epoch."""
-
-
-class ThrottleStats(msgspec.Struct, frozen=True, rename="camel"):
-    """How the broker was slowed down by its limits for the store, since it started."""
-
-    throttling: bool = True
-    """False: it has no limits, and all the rest is 0."""
-    total_reads: int = 0
-    total_writes: int = 0
-    throttled_reads: int = 0
-    throttled_writes: int = 0
-    total_read_delay_ms: int = 0
-    total_write_delay_ms: int = 0
-    daily_write_count: int = 0
-    daily_budget_exceeded: bool = False
+    """How many jobs they hold."""

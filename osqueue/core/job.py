@@ -10,9 +10,18 @@ from typing import Literal
 
 import msgspec
 
+from osqueue.core.limits import ERROR_LINE_CHARS_MAX
 from osqueue.core.retry_policy import RetryPolicy
 
-__all__ = ["STATUSES", "STATUS_CHANGES", "Job", "JobError", "JobStatus", "change_status"]
+__all__ = [
+    "STATUSES",
+    "STATUS_CHANGES",
+    "Job",
+    "JobError",
+    "JobStatus",
+    "change_status",
+    "first_line",
+]
 
 JobStatus = Literal["scheduled", "unclaimed", "in_progress", "completed", "dead"]
 STATUSES: tuple[JobStatus, ...] = ("scheduled", "unclaimed", "in_progress", "completed", "dead")
@@ -29,6 +38,11 @@ STATUS_CHANGES: dict[tuple[JobStatus, JobStatus], str] = {
 """Every legal change of status and what causes it. A job starts as scheduled or unclaimed, and
 leaves the queue by completing (nothing kept), by cancelJob, by deleteJob, or when its kept result
 has expired."""
+
+
+def first_line(message: str) -> str:
+    """The beginning of an error's message, by which errors are grouped."""
+    return message.partition("\n")[0][:ERROR_LINE_CHARS_MAX]
 
 
 class JobError(msgspec.Struct, frozen=True, gc=False, rename="camel", omit_defaults=True):
@@ -104,6 +118,13 @@ class Job(msgspec.Struct, gc=False, rename="camel", omit_defaults=True, forbid_u
     def has_ended(self) -> bool:
         """Whether nothing more will become of it by itself."""
         return self.status in ("completed", "dead")
+
+    @property
+    def error_group(self) -> tuple[str, str]:
+        """The newest error's type, and its message's first line; empty where it has no error."""
+        if not self.errors:
+            return "", ""
+        return self.errors[-1].type, first_line(self.errors[-1].message)
 
     @property
     def waiting_since(self) -> int:

@@ -9,14 +9,18 @@ from osqueue.core.retry_policy import RetryPolicy
 __all__ = [
     "APPLIED_SEQUENCES_MAX",
     "BLOCK_JOBS",
+    "CHANGED_JOBS_MAX",
     "CLIENT_ENTRY_TTL_MS",
     "CLIENT_REPEAT_MS_MAX",
     "DELAY_MS_MAX",
+    "ERROR_LINE_CHARS_MAX",
     "FORMAT_VERSION",
     "LINEAGE_LENGTH",
     "PRIORITY_MAX",
     "PRIORITY_MIN",
     "QUEUE_FULL_RATIO",
+    "SCANNED_JOBS_MAX",
+    "SEARCHED_BYTES_MAX",
     "SNOOZE_MS_MIN",
     "TEXT_CUT_RATIO",
     "Limits",
@@ -38,6 +42,15 @@ CLIENT_REPEAT_MS_MAX = 5 * 60_000
 PRIORITY_MIN = -100
 PRIORITY_MAX = 100
 SNOOZE_MS_MIN = 1_000
+SCANNED_JOBS_MAX = 20_000
+"""Jobs that one request looks at; then it is answered with a cursor to go on from. Nobody else
+waits while a million jobs are looked through."""
+SEARCHED_BYTES_MAX = 8_388_608
+"""Payloads that one request searches for a text, likewise."""
+CHANGED_JOBS_MAX = 10_000
+"""Jobs that one request changes, likewise."""
+ERROR_LINE_CHARS_MAX = 200
+"""By how much of the first line of its message an error is told from others."""
 DELAY_MS_MAX = 10 * 366 * 86_400_000
 """The farthest that a job can be delayed: ten years, so that a time in microseconds is noticed."""
 QUEUE_FULL_RATIO = 0.90

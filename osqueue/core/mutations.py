@@ -15,16 +15,23 @@ from osqueue.core.retry_policy import RetryPolicy
 
 __all__ = [
     "CancelJob",
+    "CancelJobs",
+    "ChangeJobs",
     "ClaimJobs",
     "CloseClient",
     "CompleteJobs",
     "Completion",
+    "CountJobs",
     "DeleteJob",
+    "DeleteJobs",
     "ExpireJobs",
     "FailJob",
     "GiveBackJobs",
     "HeartbeatJobs",
+    "JobFilter",
+    "JobSelection",
     "Lease",
+    "ListDeadGroups",
     "ListJobs",
     "ListWorkers",
     "Mutation",
@@ -40,6 +47,7 @@ __all__ = [
     "Request",
     "ResumeQueue",
     "RetryJob",
+    "RetryJobs",
     "SnoozeJob",
     "StartDueJobs",
     "SubmitJobs",
@@ -219,12 +227,55 @@ class RetryJob(Mutation):
     job_id: str
 
 
-class RedriveDead(Mutation):
-    """Make dead jobs claimable again, oldest first. Outcome: DeadRedriven."""
+class JobFilter(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Which jobs are meant: those for which all holds that is given."""
 
+    status: JobStatus | None = None
     type: str | None = None
+    text: str = ""
+    """Somewhere in the job's texts, as written; a job's whole id means that job alone."""
+    error_type: str | None = None
+    error_message: str | None = None
+    """The first line of the newest error's message, cut."""
+
+    @property
+    def is_indexed(self) -> bool:
+        """Whether the tables know how many jobs pass it."""
+        return not self.text and self.error_type is None and self.error_message is None
+
+
+class JobSelection(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """The jobs that one request changes, in order of submission."""
+
+    job_ids: list[str] | None = None
+    """These; None: those that pass the filter."""
+    filter: JobFilter = JobFilter()
     limit: int = 0
-    """0: all."""
+    """At most so many; 0: all."""
+    after_order: int = -1
+    """Of those that pass the filter only jobs submitted after this one: the cursor."""
+
+
+class ChangeJobs(Mutation):
+    """The base of what is done to many jobs at once, as far as their status allows it."""
+
+    selection: JobSelection = JobSelection()
+
+
+class CancelJobs(ChangeJobs):
+    """Remove waiting jobs, ask the workers of held ones to stop. Outcome: JobsChanged."""
+
+
+class DeleteJobs(ChangeJobs):
+    """Remove jobs that nobody holds. Outcome: JobsChanged."""
+
+
+class RetryJobs(ChangeJobs):
+    """Make dead and scheduled jobs claimable now. Outcome: JobsChanged."""
+
+
+class RedriveDead(ChangeJobs):
+    """Make dead jobs claimable again, oldest first. Outcome: JobsChanged."""
 
 
 class PauseQueue(Mutation):
@@ -260,13 +311,30 @@ class ReadJob(Query):
 class ListJobs(Query):
     """A page of jobs in order of submission. Outcome: JobsListed."""
 
-    status: JobStatus | None = None
-    type: str | None = None
+    filter: JobFilter = JobFilter()
+    is_descending: bool = False
+    """The newest first."""
     limit: int = 1_000
     after_order: int = -1
-    """Only jobs submitted after this one: the cursor."""
+    """Only jobs that come after this one in the list: the cursor; -1: from its beginning."""
+    offset: int = 0
+    """Leave out so many of the jobs that pass an indexed filter."""
+    with_payloads: bool = True
     byte_budget: int = 0
     """Stop before the payloads exceed this many bytes, but never before the first; 0: no bound."""
+
+
+class CountJobs(Query):
+    """How many jobs a change would change. Outcome: JobsChanged, as it would be."""
+
+    change: ChangeJobs
+
+
+class ListDeadGroups(Query):
+    """Dead jobs by type and error, the largest groups first. Outcome: DeadGroupsListed."""
+
+    type: str | None = None
+    limit: int = 100
 
 
 class ListWorkers(Query):

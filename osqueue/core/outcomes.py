@@ -16,7 +16,8 @@ from osqueue.core.job import Job, JobStatus
 __all__ = [
     "ClaimedJob",
     "ClientClosed",
-    "DeadRedriven",
+    "DeadGroup",
+    "DeadGroupsListed",
     "DocumentRead",
     "HeldJob",
     "JobCancelled",
@@ -26,6 +27,7 @@ __all__ = [
     "JobRead",
     "JobRetried",
     "JobSnoozed",
+    "JobsChanged",
     "JobsClaimed",
     "JobsCompleted",
     "JobsExtended",
@@ -131,10 +133,14 @@ class JobRetried(msgspec.Struct, frozen=True, array_like=True, tag="retried"):
     """The job is claimable."""
 
 
-class DeadRedriven(msgspec.Struct, frozen=True, array_like=True, tag="redriven"):
-    """So many dead jobs are claimable again."""
+class JobsChanged(msgspec.Struct, frozen=True, array_like=True, tag="changed"):
+    """So many jobs were changed, or would be."""
 
     count: int
+    skipped: int = 0
+    """Of those that were named by their id: gone, or not in a status that allows it."""
+    next_after_order: int | None = None
+    """The cursor to go on from; None: no more pass the filter."""
 
 
 class QueuePaused(msgspec.Struct, frozen=True, array_like=True, tag="paused"):
@@ -208,12 +214,41 @@ class JobRead(msgspec.Struct, frozen=True):
 
 
 class JobsListed(msgspec.Struct, frozen=True):
-    """A page of jobs in order of submission, copies."""
+    """A page of jobs, copies."""
 
     jobs: list[Job]
     stats: QueueStats
     next_after_order: int | None
     """The cursor of the next page; None: this was the last."""
+    matched: int | None = None
+    """How many jobs pass the filter; None: only a look at each could tell."""
+    is_descending: bool = False
+    """The newest first, as the query had it."""
+
+
+class DeadGroup(msgspec.Struct, frozen=True):
+    """Dead jobs of one type that ended with the same error."""
+
+    type: str
+    error_type: str
+    error_message: str
+    """The first line, cut."""
+    count: int
+    first_at: int
+    """When the first of them died, ms since the epoch."""
+    last_at: int
+    job_id: str
+    """The one that died last."""
+
+
+class DeadGroupsListed(msgspec.Struct, frozen=True):
+    """The largest groups, the largest first."""
+
+    groups: list[DeadGroup]
+    total: int
+    """How many groups there are."""
+    dead: int
+    """How many jobs they hold."""
 
 
 class HeldJob(msgspec.Struct, frozen=True):
@@ -292,13 +327,14 @@ Outcome = (
     | JobCancelled
     | JobDeleted
     | JobRetried
-    | DeadRedriven
+    | JobsChanged
     | QueuePaused
     | QueueResumed
     | ClientClosed
     | QueueStats
     | JobRead
     | JobsListed
+    | DeadGroupsListed
     | WorkersListed
     | LineageRead
     | DocumentRead

@@ -7,7 +7,10 @@ from operator import itemgetter
 
 import msgspec
 
+from osqueue.core.fates.bulk import count_jobs
 from osqueue.core.mutations import (
+    CountJobs,
+    ListDeadGroups,
     ListJobs,
     ListWorkers,
     Query,
@@ -19,24 +22,21 @@ from osqueue.core.mutations import (
 from osqueue.core.outcomes import (
     DocumentRead,
     JobRead,
-    JobsListed,
     LineageRead,
     Outcome,
     PastTerm,
     QueueStats,
 )
 from osqueue.core.reads.committed_view import CommittedView
+from osqueue.core.reads.dead_groups import list_dead_groups
+from osqueue.core.reads.job_pages import list_jobs
 from osqueue.core.reads.known_workers import count_workers, list_workers
 from osqueue.core.tables.refusals import refuse_missing
 
-__all__ = ["DEAD_TYPES_SHOWN", "SCANNED_JOBS_MAX", "evaluate_query"]
+__all__ = ["DEAD_TYPES_SHOWN", "evaluate_query"]
 
 DEAD_TYPES_SHOWN = 5
 """Types of which the counts tell how many are dead."""
-
-SCANNED_JOBS_MAX = 20_000
-"""Jobs that one page looks at. A filter that few jobs pass gets a shorter page, even an empty one,
-and a cursor: nobody else waits while a million jobs are looked through."""
 
 
 def evaluate_query(query: Query, view: CommittedView) -> Outcome:
@@ -50,7 +50,11 @@ def evaluate_query(query: Query, view: CommittedView) -> Outcome:
                 return refuse_missing(query.job_id)
             return JobRead(msgspec.structs.replace(job))
         case ListJobs():
-            return _list(query, view)
+            return list_jobs(query, view, _stats(view))
+        case CountJobs():
+            return count_jobs(view.state.table, query.change)
+        case ListDeadGroups():
+            return list_dead_groups(query, view)
         case ListWorkers():
             return list_workers(query, view)
         case ReadLineage():
@@ -86,22 +90,3 @@ def _stats(view: CommittedView) -> QueueStats:
         dead_by_type=dead_types,
         document_bytes=sum(map(len, view.chunks)),
     )
-
-
-def _list(query: ListJobs, view: CommittedView) -> JobsListed:
-    state = view.state
-    page = JobsListed([], _stats(view), None)
-    page_bytes = 0
-    for scanned, job in enumerate(state.table.blocks.after(query.after_order), start=1):
-        if scanned > SCANNED_JOBS_MAX:
-            return JobsListed(page.jobs, page.stats, job.order - 1)
-        if query.status is not None and job.status != query.status:
-            continue
-        if query.type is not None and job.type != query.type:
-            continue
-        page_bytes += len(bytes(job.payload))
-        is_over_budget = bool(query.byte_budget) and page_bytes > query.byte_budget
-        if len(page.jobs) >= query.limit or (page.jobs and is_over_budget):
-            return JobsListed(page.jobs, page.stats, page.jobs[-1].order)
-        page.jobs.append(msgspec.structs.replace(job))
-    return page

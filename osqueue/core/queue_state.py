@@ -22,10 +22,10 @@ from osqueue.core.fates.administering import (
     close_client,
     delete_job,
     pause_queue,
-    redrive_dead,
     resume_queue,
     retry_job,
 )
+from osqueue.core.fates.bulk import change_jobs
 from osqueue.core.fates.settling import (
     complete_jobs,
     expire_jobs,
@@ -38,10 +38,12 @@ from osqueue.core.job import Job
 from osqueue.core.limits import QueueRules
 from osqueue.core.mutations import (
     CancelJob,
+    CancelJobs,
     ClaimJobs,
     CloseClient,
     CompleteJobs,
     DeleteJob,
+    DeleteJobs,
     ExpireJobs,
     FailJob,
     GiveBackJobs,
@@ -52,6 +54,7 @@ from osqueue.core.mutations import (
     RedriveDead,
     ResumeQueue,
     RetryJob,
+    RetryJobs,
     SnoozeJob,
     StartDueJobs,
     SubmitJobs,
@@ -350,7 +353,10 @@ _APPLIERS: dict[type[Mutation], Callable[[QueueState, Any, int, int], Outcome]] 
     CancelJob: cancel_job,
     DeleteJob: delete_job,
     RetryJob: retry_job,
-    RedriveDead: redrive_dead,
+    CancelJobs: change_jobs,
+    DeleteJobs: change_jobs,
+    RetryJobs: change_jobs,
+    RedriveDead: change_jobs,
     PauseQueue: pause_queue,
     ResumeQueue: resume_queue,
     CloseClient: close_client,

@@ -8,8 +8,10 @@ from __future__ import annotations
 import msgspec
 from msgspec import Raw
 
+from osqueue.protocol.figures import HistoryResult, ListWorkersResult, StatsResult
 from osqueue.protocol.params import (
     ABSENT,
+    ChangeJobsParams,
     ClaimJobParams,
     ClaimJobsParams,
     CompleteJobParams,
@@ -22,6 +24,7 @@ from osqueue.protocol.params import (
     HeartbeatParams,
     HelloParams,
     JobParams,
+    ListDeadGroupsParams,
     ListJobsParams,
     ListWorkersParams,
     Params,
@@ -35,6 +38,7 @@ from osqueue.protocol.params import (
 )
 from osqueue.protocol.results import (
     CancelJobResult,
+    ChangeJobsResult,
     ClaimJobResult,
     ClaimJobsResult,
     CompleteJobsResult,
@@ -43,15 +47,12 @@ from osqueue.protocol.results import (
     HeartbeatJobsResult,
     HeartbeatResult,
     HelloResult,
-    HistoryResult,
     JobChangeView,
     JobView,
+    ListDeadGroupsResult,
     ListJobsResult,
-    ListWorkersResult,
-    RedriveDeadResult,
     Result,
     SnoozeJobResult,
-    StatsResult,
     SubmitJobResult,
     SubmitJobsResult,
     ThrottleStatsResult,
@@ -201,8 +202,19 @@ METHODS: dict[str, Method] = {
         Method("cancelJob", JobParams, CancelJobResult, "POST", "/v1/jobs/{jobId}/cancel", True),
         Method("deleteJob", JobParams, EmptyResult, "DELETE", "/v1/jobs/{jobId}", True),
         Method("retryJob", JobParams, EmptyResult, "POST", "/v1/jobs/{jobId}/retry", True),
+        Method("cancelJobs", ChangeJobsParams, ChangeJobsResult, "POST", "/v1/jobs/cancel", True),
+        Method("deleteJobs", ChangeJobsParams, ChangeJobsResult, "POST", "/v1/jobs/delete", True),
+        Method("retryJobs", ChangeJobsParams, ChangeJobsResult, "POST", "/v1/jobs/retry", True),
         Method(
-            "redriveDead", RedriveDeadParams, RedriveDeadResult, "POST", "/v1/dead/redrive", True
+            "redriveDead", RedriveDeadParams, ChangeJobsResult, "POST", "/v1/dead/redrive", True
+        ),
+        Method(
+            "listDeadGroups",
+            ListDeadGroupsParams,
+            ListDeadGroupsResult,
+            "GET",
+            "/v1/dead/groups",
+            False,
         ),
         Method("getJob", GetJobParams, JobView, "GET", "/v1/jobs/{jobId}", False),
         Method("listJobs", ListJobsParams, ListJobsResult, "GET", "/v1/jobs", False),

@@ -7,6 +7,8 @@ result is a `msgspec.Raw` in the encoding of its message; `payloads.py` makes of
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 from msgspec import Raw
 
@@ -15,11 +17,13 @@ from osqueue.core.retry_policy import RetryPolicy
 
 __all__ = [
     "ABSENT",
+    "ChangeJobsParams",
     "ClaimJobParams",
     "ClaimJobsParams",
     "CompleteJobParams",
     "CompleteJobsParams",
     "CompletionParams",
+    "ErrorFilterParams",
     "ErrorParams",
     "EventName",
     "FailJobParams",
@@ -29,8 +33,10 @@ __all__ = [
     "HeartbeatJobsParams",
     "HeartbeatParams",
     "HelloParams",
+    "JobFilterParams",
     "JobParams",
     "LeaseParams",
+    "ListDeadGroupsParams",
     "ListJobsParams",
     "ListWorkersParams",
     "NewJobParams",
@@ -214,13 +220,56 @@ class SnoozeJobParams(WorkerJobParams, kw_only=True):
     """1,000 or more."""
 
 
-class RedriveDeadParams(QueueParams, kw_only=True):
-    """Dead jobs become claimable again, oldest first."""
+class ErrorFilterParams(Params, kw_only=True):
+    """Which jobs are meant: all that is given must hold."""
 
     type: str | None = None
-    """Absent: of all types."""
+    text: str | None = None
+    """Somewhere in the job's texts, as written; a job's whole id means that job alone."""
+    error_type: str | None = None
+    """Of the newest error."""
+    error_message: str | None = None
+    """The first line of the newest error's message, cut to 200 characters."""
+
+
+class JobFilterParams(ErrorFilterParams, kw_only=True):
+    """Which jobs are meant; without any field: all."""
+
+    status: JobStatus | None = None
+
+
+class ChangeJobsParams(QueueParams, kw_only=True):
+    """Many jobs: cancelJobs, deleteJobs, retryJobs."""
+
+    job_ids: list[str] | None = None
+    """Either these or the filter."""
+    filter: JobFilterParams | None = None
     limit: int | None = None
     """Absent: all."""
+    dry_run: bool = False
+    """Only count."""
+    cursor: str | None = None
+    """From the reply before."""
+
+
+class RedriveDeadParams(ErrorFilterParams, kw_only=True):
+    """Dead jobs become claimable again, oldest first."""
+
+    queue: str | None = None
+    job_ids: list[str] | None = None
+    """Absent: those that the other fields mean."""
+    limit: int | None = None
+    """Absent: all."""
+    dry_run: bool = False
+    cursor: str | None = None
+
+
+class ListDeadGroupsParams(QueueParams, kw_only=True):
+    """Dead jobs by type and error."""
+
+    type: str | None = None
+    limit: int | None = None
+    """1 to 1,000, and absent 100."""
 
 
 class GetJobParams(JobParams, kw_only=True):
@@ -230,15 +279,20 @@ class GetJobParams(JobParams, kw_only=True):
     """How long to wait until it has ended."""
 
 
-class ListJobsParams(QueueParams, kw_only=True):
-    """A page of jobs, in order of submission."""
+class ListJobsParams(JobFilterParams, kw_only=True):
+    """A page of jobs."""
 
-    status: JobStatus | None = None
-    type: str | None = None
+    queue: str | None = None
+    order: Literal["asc", "desc"] | None = None
+    """`asc`, and absent: in order of submission; `desc`: the newest first."""
     limit: int | None = None
     """1 to 1,000, and absent 1,000."""
     cursor: str | None = None
     """From the reply before; stable when jobs come and go."""
+    offset: int | None = None
+    """Instead of a cursor: leave out so many of the jobs that pass; with status and type only."""
+    payloads: bool | None = None
+    """False: without payloads."""
 
 
 class ListWorkersParams(QueueParams, kw_only=True):

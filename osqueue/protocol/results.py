@@ -15,40 +15,33 @@ from osqueue.core.job import JobStatus
 from osqueue.core.retry_policy import RetryPolicy
 
 __all__ = [
-    "BucketsView",
     "CancelJobResult",
+    "ChangeJobsResult",
     "ClaimJobResult",
     "ClaimJobsResult",
     "ClaimedJobView",
     "CommitEvent",
-    "CommitView",
     "CompleteJobsResult",
+    "DeadGroupView",
     "EmptyResult",
+    "ErrorSummary",
     "FailJobResult",
     "HeartbeatJobsResult",
     "HeartbeatResult",
-    "HeldJobView",
     "HelloResult",
-    "HistoryResult",
     "JobChangeView",
     "JobErrorView",
+    "JobFields",
     "JobView",
     "LeaderEvent",
+    "ListDeadGroupsResult",
     "ListJobsResult",
-    "ListWorkersResult",
     "ListedJobView",
-    "RedriveDeadResult",
     "Result",
     "SnoozeJobResult",
-    "StatsResult",
-    "StorageCounts",
     "SubmitJobResult",
     "SubmitJobsResult",
-    "TakeoverView",
     "ThrottleStatsResult",
-    "TotalsView",
-    "TypeCount",
-    "WorkerView",
 ]
 
 
@@ -159,10 +152,14 @@ class CancelJobResult(Result):
     """`gone` or `cancelRequested`."""
 
 
-class RedriveDeadResult(Result):
-    """How many."""
+class ChangeJobsResult(Result):
+    """How many jobs were changed, or would be."""
 
     count: int
+    skipped: int
+    """Of those that were named by their id: gone, or their status or key forbids it."""
+    cursor: str = ""
+    """Repeat the request with it: there may be more. Absent: there are none."""
 
 
 class JobErrorView(Result):
@@ -179,12 +176,21 @@ class JobErrorView(Result):
     worker_id: str = ""
 
 
-class ListedJobView(Result):
-    """A job as lists show it: without its errors and its result."""
+class ErrorSummary(Result):
+    """What lists show of a job's newest error."""
+
+    type: str
+    message: str
+    """The first line, cut to 200 characters."""
+
+
+class JobFields(Result):
+    """What lists and single jobs both show."""
 
     id: str
     status: JobStatus
-    payload: Raw
+    payload: Raw | UnsetType
+    """UNSET where the list was to have none."""
     type: str
     """Empty where the job has none."""
     created_at: int
@@ -206,7 +212,13 @@ class ListedJobView(Result):
     ended_at: int = 0
 
 
-class JobView(ListedJobView):
+class ListedJobView(JobFields):
+    """A job as lists show it: without its errors and its result."""
+
+    last_error: ErrorSummary | UnsetType = UNSET
+
+
+class JobView(JobFields):
     """A job with everything known about it."""
 
     lease_ms: int = 0
@@ -230,182 +242,33 @@ class ListJobsResult(Result):
     broker_address: str
     cursor: str = ""
     """Of the next page; absent: this was the last."""
+    matched: int | UnsetType = UNSET
+    """How many jobs pass the filter; absent where only a look at each could tell."""
 
 
-class StorageCounts(Result):
-    """The store, and what this broker asked of it since it started."""
-
-    reads: int
-    writes: int
-    bytes_read: int
-    bytes_written: int
-    description: str
-    """Names the store for a person."""
-    commits: int
-    """Writes that landed."""
-    conflicts: int
-    """Attempts that were refused because the document was not the expected one."""
-    unknown_outcomes: int
-    """Attempts that were not answered."""
-
-
-class TypeCount(Result):
-    """How many jobs of one type."""
+class DeadGroupView(Result):
+    """Dead jobs of one type that ended with the same error."""
 
     type: str
+    error_type: str
+    error_message: str
+    """The first line, cut to 200 characters."""
     count: int
-
-
-class TotalsView(Result):
-    """What this broker has committed since it started."""
-
-    since: int
-    """When it started."""
-    submitted: int
-    claimed: int
-    """Attempts begun."""
-    completed: int
-    failed: int
-    """Attempts that failed, or whose lease ran out."""
-    died: int
-    """Jobs that became dead letters."""
-
-
-class CommitView(Result):
-    """One write, or an attempt of one."""
-
-    commit_id: str
-    at: int
-    mutations: int
-    bytes: int
-    """Of the document."""
-    milliseconds: int
-    outcome: Literal["landed", "conflict", "unknown"]
-
-
-class StatsResult(Result):
-    """Counts of the committed queue."""
-
-    total: int
-    unclaimed: int
-    in_progress: int
-    completed_total: int
-    broker_address: str
-    scheduled: int
-    completed: int
-    """Completed jobs that are kept for their results."""
-    dead: int
-    paused: bool
-    paused_types: list[str]
-    next_created_at: int
-    """When the job was created that is next in turn, ms since the epoch; 0: none waits."""
-    epoch: int
-    commit_id: str
-    storage: StorageCounts
-    now: int
-    """The broker's clock."""
-    broker_name: str
-    heartbeat_interval_ms: int
-    """The longest that the broker goes without a write."""
-    broker_timeout_ms: int
-    """How long standbys wait for such a write."""
-    oldest_unclaimed_at: int
-    """Since when the job has been claimable that has been so longest; 0: none waits."""
-    next_run_at: int
-    """When the next scheduled job is due; 0: none is scheduled."""
-    workers: int
-    """How many hold jobs, wait for some, or were heard of lately."""
-    dead_by_type: list[TypeCount]
-    """The types with most dead letters."""
-    document_bytes: int
-    totals: TotalsView
-    last_commit: CommitView | UnsetType = UNSET
-    """Absent: there was none yet."""
-
-
-class BucketsView(Result):
-    """Figures by the second, columns of equal length; null where nothing was measured."""
-
-    submitted: list[int]
-    claimed: list[int]
-    completed: list[int]
-    failed: list[int]
-    commits: list[int]
-    mutations: list[int]
-    conflicts: list[int]
-    unknown_outcomes: list[int]
-    commit_ms_p50: list[int | None]
-    commit_ms_p99: list[int | None]
-    wait_ms_p50: list[int | None]
-    """From when a job was claimable to its claim."""
-    wait_ms_p99: list[int | None]
-    oldest_wait_ms: list[int | None]
-    """Of the job that had been claimable longest, at the last commit of the second."""
-
-
-class TakeoverView(Result):
-    """The beginning of a term."""
-
-    epoch: int
-    broker_name: str
-    at: int = 0
-    """Absent: not known."""
-
-
-class HistoryResult(Result):
-    """What the leader has seen lately; as an event, what is new of it."""
-
-    now: int
-    bucket_ms: int
-    begin: int = msgspec.field(name="from")
-    """When the first bucket began."""
-    buckets: BucketsView
-    """Up to the last full second."""
-    commits: list[CommitView]
-    """The newest last."""
-    takeovers: list[TakeoverView]
-    """The newest last."""
-
-
-class HeldJobView(Result):
-    """A job that a worker holds."""
-
+    first_at: int
+    """When the first of them died."""
+    last_at: int
     job_id: str
-    type: str
-    attempt: int
-    started_at: int
-    lease_ms: int
-    lease_left_ms: int
-    """At the moment of the answer."""
-    cancel_requested: bool = False
+    """The one that died last."""
 
 
-class WorkerView(Result):
-    """A worker, and what it holds."""
+class ListDeadGroupsResult(Result):
+    """The largest groups, the largest first."""
 
-    worker_id: str
-    first_seen_at: int
-    last_seen_at: int
-    is_polling: bool
-    """A claim of it waits."""
-    types: list[str]
-    """What it last asked for; empty: all."""
-    claimed: int
-    """Attempts since this leader first heard of it."""
-    completed: int
-    failed: int
-    held: int
-    """Jobs that it holds."""
-    jobs: list[HeldJobView]
-    """The first 20 of them."""
-
-
-class ListWorkersResult(Result):
-    """Workers that the leader knows, by their ids."""
-
-    workers: list[WorkerView]
+    groups: list[DeadGroupView]
     total: int
-    now: int
+    """How many groups there are."""
+    dead: int
+    """How many jobs they hold."""
 
 
 class ThrottleStatsResult(Result):

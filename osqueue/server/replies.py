@@ -13,10 +13,11 @@ from osqueue.core.errors import JobNotHeld
 from osqueue.core.job import Job
 from osqueue.core.outcomes import (
     ClaimedJob,
-    DeadRedriven,
+    DeadGroupsListed,
     JobCancelled,
     JobFailed,
     JobRead,
+    JobsChanged,
     JobsClaimed,
     JobsCompleted,
     JobsExtended,
@@ -30,34 +31,39 @@ from osqueue.core.outcomes import (
     WorkersListed,
 )
 from osqueue.protocol.codec import Encoding
+from osqueue.protocol.figures import (
+    HeldJobView,
+    HistoryResult,
+    ListWorkersResult,
+    StatsResult,
+    StorageCounts,
+    TotalsView,
+    TypeCount,
+    WorkerView,
+)
 from osqueue.protocol.payloads import encode_payload
 from osqueue.protocol.results import (
     CancelJobResult,
+    ChangeJobsResult,
     ClaimedJobView,
     ClaimJobResult,
     ClaimJobsResult,
     CompleteJobsResult,
+    DeadGroupView,
     EmptyResult,
+    ErrorSummary,
     FailJobResult,
     HeartbeatJobsResult,
     HeartbeatResult,
-    HeldJobView,
-    HistoryResult,
     JobErrorView,
     JobView,
+    ListDeadGroupsResult,
     ListedJobView,
     ListJobsResult,
-    ListWorkersResult,
-    RedriveDeadResult,
     Result,
     SnoozeJobResult,
-    StatsResult,
-    StorageCounts,
     SubmitJobResult,
     SubmitJobsResult,
-    TotalsView,
-    TypeCount,
-    WorkerView,
 )
 from osqueue.server.queries.history import render_commit, render_history
 
@@ -144,8 +150,10 @@ class Renderer:
     def job_cancelled(self, outcome: JobCancelled) -> CancelJobResult:
         return CancelJobResult("gone" if outcome.is_gone else "cancelRequested")
 
-    def dead_redriven(self, outcome: DeadRedriven) -> RedriveDeadResult:
-        return RedriveDeadResult(outcome.count)
+    def jobs_changed(self, outcome: JobsChanged) -> ChangeJobsResult:
+        next_order = outcome.next_after_order
+        cursor = "" if next_order is None else str(next_order)
+        return ChangeJobsResult(outcome.count, outcome.skipped, cursor)
 
     def nothing(self, outcome: Outcome) -> EmptyResult:
         return EmptyResult()
@@ -179,7 +187,7 @@ class Renderer:
         return {
             "id": job.id,
             "status": job.status,
-            "payload": encode_payload(job.payload, self.encoding),
+            "payload": encode_payload(job.payload, self.encoding) if len(job.payload) else UNSET,
             "type": job.type,
             "created_at": job.created_at,
             "attempts": job.attempts,
@@ -197,15 +205,27 @@ class Renderer:
 
     def jobs_listed(self, outcome: JobsListed) -> ListJobsResult:
         next_order = outcome.next_after_order
+        sign = "-" if outcome.is_descending else ""
         return ListJobsResult(
-            jobs=[ListedJobView(**self._common(job)) for job in outcome.jobs],
+            jobs=[self._listed(job) for job in outcome.jobs],
             total=outcome.stats.total,
             unclaimed=outcome.stats.unclaimed,
             in_progress=outcome.stats.in_progress,
             completed_total=outcome.stats.completed_total,
             broker_address=self.broker.advertised_address,
-            cursor="" if next_order is None else str(next_order),
+            cursor="" if next_order is None else f"{sign}{next_order}",
+            matched=UNSET if outcome.matched is None else outcome.matched,
         )
+
+    def _listed(self, job: Job) -> ListedJobView:
+        view = ListedJobView(**self._common(job))
+        if job.errors:
+            view.last_error = ErrorSummary(*job.error_group)
+        return view
+
+    def dead_groups_listed(self, outcome: DeadGroupsListed) -> ListDeadGroupsResult:
+        groups = [DeadGroupView(**msgspec.structs.asdict(group)) for group in outcome.groups]
+        return ListDeadGroupsResult(groups, outcome.total, outcome.dead)
 
     def stats(self, outcome: QueueStats) -> StatsResult:
         counts = self.broker.statistics
@@ -280,7 +300,11 @@ RENDERERS: dict[str, Callable[[Renderer, Any], Result]] = {
     "cancelJob": Renderer.job_cancelled,
     "deleteJob": Renderer.nothing,
     "retryJob": Renderer.nothing,
-    "redriveDead": Renderer.dead_redriven,
+    "cancelJobs": Renderer.jobs_changed,
+    "deleteJobs": Renderer.jobs_changed,
+    "retryJobs": Renderer.jobs_changed,
+    "redriveDead": Renderer.jobs_changed,
+    "listDeadGroups": Renderer.dead_groups_listed,
     "getJob": Renderer.job_read,
     "listJobs": Renderer.jobs_listed,
     "listWorkers": Renderer.workers_listed,

@@ -8,7 +8,6 @@ before the first attempt. What a request does, and when, is decided elsewhere.
 from __future__ import annotations
 
 import random as random_module
-import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -25,19 +24,17 @@ from osqueue.core.mutations import (
     CloseClient,
     CompleteJobs,
     Completion,
+    CountJobs,
     DeleteJob,
     FailJob,
     HeartbeatJobs,
     Lease,
     ListJobs,
-    ListWorkers,
     Mutation,
     NewJob,
     PauseQueue,
     ReadJob,
-    ReadLineage,
     ReadStats,
-    RedriveDead,
     RepeatKey,
     Request,
     ResumeQueue,
@@ -48,6 +45,7 @@ from osqueue.core.mutations import (
 from osqueue.protocol.codec import Encoding, decode_params
 from osqueue.protocol.messages import METHODS, WireRequest
 from osqueue.protocol.params import (
+    ChangeJobsParams,
     ClaimJobParams,
     ClaimJobsParams,
     CompleteJobParams,
@@ -61,6 +59,7 @@ from osqueue.protocol.params import (
     HeartbeatParams,
     JobParams,
     LeaseParams,
+    ListDeadGroupsParams,
     ListJobsParams,
     ListWorkersParams,
     NewJobParams,
@@ -82,24 +81,21 @@ from osqueue.server.bounds import (
     check_range,
     check_retry,
 )
-from osqueue.server.queries.history import HISTORY_SECONDS, HISTORY_SECONDS_MAX
+from osqueue.server.queries import selections
 from osqueue.settings import Settings
 
-__all__ = ["LIST_JOBS_MAX", "QUEUE_NAME", "RequestBuilder", "RequestContext", "cut_budgets"]
+__all__ = ["QUEUE_NAME", "RequestBuilder", "RequestContext", "cut_budgets"]
 
 QUEUE_NAME = "queue"
 """The only queue there is so far."""
-LIST_JOBS_MAX = 1_000
-"""Jobs on one page of listJobs."""
-LIST_WORKERS_MAX = 1_000
+LISTED_JOB_BYTES_IN_REPLY = 4_096
+"""What a job takes in a list beside its payload, likewise."""
 JOB_BYTES_IN_REPLY = 2_048
 """What a job takes in a reply beside its payload, at the very most: each byte of a name escaped."""
 NAME_CHARS_SHOWN = 80
 """How much of a wrong name an error repeats."""
 RANDOM_BITS = 74
 """Of the ids made here."""
-CURSOR = re.compile(r"[0-9]{1,15}\Z")
-"""The order number of the last job listed; to clients it is opaque."""
 
 
 class RequestContext(msgspec.Struct, kw_only=True):
@@ -146,6 +142,9 @@ class RequestBuilder:
         context.is_sequenced = wire.sequence is not None
         request = build(self, params, context)
         if context.is_sequenced and METHODS[wire.method].is_mutation:
+            if isinstance(request, CountJobs):
+                # Asked to change nothing, it has nothing to be recognised by.
+                return request
             assert isinstance(request, Mutation), f"{wire.method} is no mutation"
             self._mark_repeat(request, wire, context)
         return request
@@ -371,48 +370,14 @@ class RequestBuilder:
     def retry_job(self, params: JobParams, context: RequestContext) -> RetryJob:
         return RetryJob(job_id=check_job_id("jobId", params.job_id, self.limits))
 
-    def redrive_dead(self, params: RedriveDeadParams, context: RequestContext) -> RedriveDead:
-        request = RedriveDead(type=params.type)
-        if params.type is not None:
-            check_name("type", params.type, self.limits, may_be_empty=True)
-        if params.limit is not None:
-            request.limit = check_range("limit", params.limit, 1, WHOLE_NUMBER_MAX)
-        return request
-
     def get_job(self, params: GetJobParams, context: RequestContext) -> ReadJob:
         return ReadJob(
             job_id=check_job_id("jobId", params.job_id, self.limits),
             wait_until_ms=self._wait_until(params.wait_ms, context),
         )
 
-    def list_jobs(self, params: ListJobsParams, context: RequestContext) -> ListJobs:
-        request = ListJobs(
-            status=params.status,
-            type=params.type,
-            limit=LIST_JOBS_MAX,
-            byte_budget=self.limits.frame_bytes_max,
-        )
-        if params.type is not None:
-            check_name("type", params.type, self.limits, may_be_empty=True)
-        if params.limit is not None:
-            request.limit = check_range("limit", params.limit, 1, LIST_JOBS_MAX)
-        if params.cursor is not None:
-            if CURSOR.match(params.cursor) is None:
-                raise InvalidRequest("cursor is none that a reply of listJobs has given")
-            request.after_order = int(params.cursor)
-        return request
-
     def get_stats(self, params: QueueParams, context: RequestContext) -> ReadStats:
         return ReadStats()
-
-    def list_workers(self, params: ListWorkersParams, context: RequestContext) -> ListWorkers:
-        if params.limit is None:
-            return ListWorkers()
-        return ListWorkers(limit=check_range("limit", params.limit, 1, LIST_WORKERS_MAX))
-
-    def get_history(self, params: GetHistoryParams, context: RequestContext) -> ReadLineage:
-        seconds = HISTORY_SECONDS if params.seconds is None else params.seconds
-        return ReadLineage(seconds=check_range("seconds", seconds, 1, HISTORY_SECONDS_MAX))
 
     def pause_queue(self, params: PauseQueueParams, context: RequestContext) -> PauseQueue:
         return PauseQueue(type=self._paused_type(params))
@@ -450,7 +415,9 @@ def cut_budgets(requests: Sequence[Request], limits: Limits) -> None:
     for request in greedy:
         if request.limit > limit_max:
             request.limit = limit_max
-        request.byte_budget = max(1, share - request.limit * JOB_BYTES_IN_REPLY)
+        is_list = type(request) is ListJobs
+        job_bytes = LISTED_JOB_BYTES_IN_REPLY if is_list else JOB_BYTES_IN_REPLY
+        request.byte_budget = max(1, share - request.limit * job_bytes)
 
 
 BUILDERS: dict[
@@ -469,12 +436,16 @@ BUILDERS: dict[
     "cancelJob": (JobParams, RequestBuilder.cancel_job),
     "deleteJob": (JobParams, RequestBuilder.delete_job),
     "retryJob": (JobParams, RequestBuilder.retry_job),
-    "redriveDead": (RedriveDeadParams, RequestBuilder.redrive_dead),
+    "cancelJobs": (ChangeJobsParams, selections.cancel_jobs),
+    "deleteJobs": (ChangeJobsParams, selections.delete_jobs),
+    "retryJobs": (ChangeJobsParams, selections.retry_jobs),
+    "redriveDead": (RedriveDeadParams, selections.redrive_dead),
+    "listDeadGroups": (ListDeadGroupsParams, selections.list_dead_groups),
     "getJob": (GetJobParams, RequestBuilder.get_job),
-    "listJobs": (ListJobsParams, RequestBuilder.list_jobs),
+    "listJobs": (ListJobsParams, selections.list_jobs),
     "getStats": (QueueParams, RequestBuilder.get_stats),
-    "listWorkers": (ListWorkersParams, RequestBuilder.list_workers),
-    "getHistory": (GetHistoryParams, RequestBuilder.get_history),
+    "listWorkers": (ListWorkersParams, selections.list_workers),
+    "getHistory": (GetHistoryParams, selections.get_history),
     "pauseQueue": (PauseQueueParams, RequestBuilder.pause_queue),
     "resumeQueue": (PauseQueueParams, RequestBuilder.resume_queue),
     "closeClient": (QueueParams, RequestBuilder.close_client),

@@ -211,19 +211,3 @@ async def test_more_can_wait_than_there_are_long_polls(client: Client) -> None:
 async def test_a_broker_without_limits_for_its_store_says_so(client: Client) -> None:
     stats = await client.throttle_stats()
     assert (stats.throttling, stats.total_writes) == (False, 0)
-
-
-async def test_workers_and_history_tell_what_goes_on(client: Client) -> None:
-    await client.submit(1, type="t")
-    [job] = await client.claim("worker-1", types=["t"])
-    page = await client.workers(limit=5)
-    [worker] = page.workers
-    assert (worker.worker_id, worker.held, worker.jobs[0].job_id) == ("worker-1", 1, job.job_id)
-    history = await client.history(seconds=60)
-    assert [commit.outcome for commit in history.commits] == ["landed"] * len(history.commits)
-    assert len(history.buckets.commits) == len(history.buckets.wait_ms_p99)
-    assert [takeover.epoch for takeover in history.takeovers] == [1]
-    stats = await client.stats()
-    assert (stats.totals.submitted, stats.totals.claimed, stats.workers) == (1, 1, 1)
-    assert stats.last_commit is not None
-    assert stats.last_commit.commit_id == stats.commit_id

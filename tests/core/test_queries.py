@@ -1,13 +1,13 @@
 """Reads answer from the committed state, in copies and in pages."""
 
 import pytest
-from msgspec import Raw
 
-from osqueue.core import queries
 from osqueue.core.document import Takeover
 from osqueue.core.errors import JobNotFound
 from osqueue.core.job import STATUSES
 from osqueue.core.mutations import (
+    CountJobs,
+    ListDeadGroups,
     ListJobs,
     ListWorkers,
     PauseQueue,
@@ -16,10 +16,13 @@ from osqueue.core.mutations import (
     ReadJob,
     ReadLineage,
     ReadStats,
+    RetryJobs,
 )
 from osqueue.core.outcomes import (
+    DeadGroupsListed,
     DocumentRead,
     JobRead,
+    JobsChanged,
     JobsListed,
     LineageRead,
     Outcome,
@@ -36,12 +39,6 @@ from tests.builders import COMMIT_ID, NOW_MS, apply, make_header, make_job, make
 def ask(state: QueueState, query: Query) -> Outcome:
     view = CommittedView(state=state, header=make_header(), chunks=[b"chunk"], now_ms=NOW_MS)
     return evaluate_query(query, view)
-
-
-def page(state: QueueState, **fields: object) -> JobsListed:
-    outcome = ask(state, ListJobs(**fields))  # pyright: ignore[reportArgumentType]
-    assert isinstance(outcome, JobsListed)
-    return outcome
 
 
 def orders(listed: JobsListed) -> list[int]:
@@ -126,54 +123,19 @@ def test_query_without_an_evaluation_is_a_bug() -> None:
         ask(make_state(), Query())
 
 
-def test_list_of_everything_is_one_page_in_order_of_submission() -> None:
-    state = make_state(*[make_job(order, priority=order) for order in (1, 2, 3)])
-    listed = page(state)
-    assert orders(listed) == [1, 2, 3]
-    assert listed.next_after_order is None
-    assert listed.stats == ask(state, ReadStats())
-    listed.jobs[0].attempts = 99
-    assert state.table.by_id["job-1"].attempts == 0
+def test_jobs_listed_come_with_the_counts_of_the_queue() -> None:
+    state = make_state(make_job(1), make_job(2, status="dead"))
+    listed = ask(state, ListJobs(limit=1))
+    assert isinstance(listed, JobsListed)
+    assert (orders(listed), listed.stats) == ([1], ask(state, ReadStats()))
 
 
-def test_list_is_filtered_by_status_and_type() -> None:
-    state = make_state(
-        make_job(1, type="a"), make_job(2, type="a", status="dead"), make_job(3, status="dead")
-    )
-    assert orders(page(state, status="dead")) == [2, 3]
-    assert orders(page(state, type="a")) == [1, 2]
-    assert orders(page(state, type="", status="dead")) == [3]
+def test_jobs_counted_are_those_that_a_change_would_change() -> None:
+    state = make_state(make_job(1), make_job(2, status="dead"))
+    assert ask(state, CountJobs(change=RetryJobs())) == JobsChanged(1)
 
 
-def test_list_in_pages_finds_every_job_once_though_others_come_and_go() -> None:
-    state = make_state(*[make_job(order) for order in range(1, 8)])
-    first = page(state, limit=3)
-    assert (orders(first), first.next_after_order) == ([1, 2, 3], 3)
-    state.table.remove(state.table.by_id["job-3"])
-    state.table.remove(state.table.by_id["job-4"])
-    second = page(state, limit=3, after_order=3)
-    assert (orders(second), second.next_after_order) == ([5, 6, 7], None)
-
-
-def test_list_stops_at_its_byte_budget_but_never_before_the_first_job() -> None:
-    state = make_state(*[make_job(order, payload=Raw(b"1" * 10)) for order in (1, 2, 3)])
-    assert orders(page(state, byte_budget=5)) == [1]
-    listed = page(state, byte_budget=20)
-    assert (orders(listed), listed.next_after_order) == ([1, 2], 2)
-
-
-def test_list_looks_at_a_bounded_number_of_jobs_and_goes_on_behind_them(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(queries, "SCANNED_JOBS_MAX", 3)
-    jobs = [make_job(order, type="rare" if order in (2, 7) else "usual") for order in range(1, 9)]
-    state = make_state(*jobs)
-    found: list[list[int]] = []
-    after = -1
-    while True:
-        listed = page(state, type="rare", after_order=after)
-        found.append(orders(listed))
-        if listed.next_after_order is None:
-            break
-        after = listed.next_after_order
-    assert found == [[2], [], [7]]
+def test_dead_groups_are_those_of_the_view() -> None:
+    listed = ask(make_state(make_job(1, status="dead")), ListDeadGroups())
+    assert isinstance(listed, DeadGroupsListed)
+    assert (listed.total, listed.dead) == (1, 1)

@@ -15,28 +15,42 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from osqueue.core.document import encode_document, load_document
 from osqueue.core.errors import QueueError
+from osqueue.core.fates.bulk import count_jobs
 from osqueue.core.job import JobError
 from osqueue.core.limits import QueueRules
 from osqueue.core.mutations import (
     CancelJob,
+    CancelJobs,
+    ChangeJobs,
     ClaimJobs,
     CompleteJobs,
     Completion,
     DeleteJob,
+    DeleteJobs,
     ExpireJobs,
     FailJob,
     HeartbeatJobs,
+    JobFilter,
+    JobSelection,
     Lease,
     Mutation,
     PauseQueue,
     RedriveDead,
     ResumeQueue,
     RetryJob,
+    RetryJobs,
     SnoozeJob,
     StartDueJobs,
     SubmitJobs,
 )
-from osqueue.core.outcomes import JobFailed, JobsClaimed, JobsCompleted, JobsSubmitted, Outcome
+from osqueue.core.outcomes import (
+    JobFailed,
+    JobsChanged,
+    JobsClaimed,
+    JobsCompleted,
+    JobsSubmitted,
+    Outcome,
+)
 from tests.builders import NOW_MS, make_header, make_new_job, make_repeat, make_state
 
 LEASE_MS = 30_000
@@ -45,6 +59,18 @@ KEY_HOLDERS = ("scheduled", "unclaimed", "in_progress")
 job_ids = st.sampled_from([f"job-{number}" for number in range(8)])
 workers = st.sampled_from(["worker-1", "worker-2"])
 kinds = st.sampled_from(["", "a", "b"])
+CHANGES: list[type[ChangeJobs]] = [CancelJobs, DeleteJobs, RetryJobs, RedriveDead]
+selections = st.builds(
+    JobSelection,
+    job_ids=st.none() | st.lists(job_ids, max_size=3),
+    filter=st.builds(
+        JobFilter,
+        status=st.sampled_from([None, "dead", "scheduled", "unclaimed"]),
+        type=st.none() | kinds,
+        text=st.sampled_from(["", "job-3", "b-5"]),
+    ),
+    limit=st.integers(0, 2),
+)
 
 
 class NaiveJob(msgspec.Struct):
@@ -252,17 +278,50 @@ class QueueLife(RuleBasedStateMachine):
         elif job and job.status == "dead":
             self.revive(job)
 
-    @rule()
-    def redrive(self) -> None:
-        self.apply_sequenced(RedriveDead())
-        for job in self.jobs:
-            if job.status == "dead":
-                self.revive(job)
+    @rule(change=st.sampled_from(CHANGES), selection=selections)
+    def change_many(self, change: type[ChangeJobs], selection: JobSelection) -> None:
+        counted = count_jobs(self.state.table, change(selection=selection))
+        outcome = self.apply_sequenced(change(selection=selection))
+        assert outcome == counted
+        wanted, named = selection.filter, selection.job_ids
+        if named is None:
+            jobs = [
+                job
+                for job in self.jobs
+                if wanted.status in (None, job.status) and wanted.type in (None, job.kind)
+                if wanted.text in job.id
+            ]
+        else:
+            jobs = [job for job_id in dict.fromkeys(named) if (job := self.named(job_id))]
+        count = 0
+        for job in jobs:
+            if not selection.limit or count < selection.limit:
+                count += self.change(change, job)
+        assert isinstance(outcome, JobsChanged)
+        assert outcome.count == count
 
-    def revive(self, job: NaiveJob) -> None:
+    def change(self, change: type[ChangeJobs], job: NaiveJob) -> bool:
+        """The model's change of one of many jobs; whether its status allows it."""
+        if change is CancelJobs and job.status in WAITING:
+            self.jobs.remove(job)
+        elif change is CancelJobs and job.status == "in_progress":
+            job.cancelled = True
+        elif change is DeleteJobs and job.status != "in_progress":
+            self.jobs.remove(job)
+        elif change is RetryJobs and job.status == "scheduled":
+            job.status, job.run_at = "unclaimed", 0
+        elif change in (RetryJobs, RedriveDead) and job.status == "dead":
+            return self.revive(job)
+        else:
+            return False
+        return True
+
+    def revive(self, job: NaiveJob) -> bool:
         """The model's redrive of one job."""
-        if not any(job.key and o.key == job.key and o.status in KEY_HOLDERS for o in self.jobs):
-            job.status, job.max_attempts = "unclaimed", max(job.max_attempts, job.attempts + 2)
+        if any(job.key and o.key == job.key and o.status in KEY_HOLDERS for o in self.jobs):
+            return False
+        job.status, job.max_attempts = "unclaimed", max(job.max_attempts, job.attempts + 2)
+        return True
 
     @rule(kind=st.sampled_from([None, "", "a"]), pauses=st.booleans())
     def pause_or_resume(self, kind: str | None, pauses: bool) -> None:

@@ -22,9 +22,9 @@ from osqueue.core.mutations import (
     SubmitJobs,
 )
 from osqueue.core.outcomes import (
-    DeadRedriven,
     JobCancelled,
     JobFailed,
+    JobsChanged,
     JobsClaimed,
     JobsCompleted,
     JobsSubmitted,
@@ -283,7 +283,7 @@ def test_repeat_of_a_failure_gets_the_first_answer_though_the_job_moved_on() -> 
     ("mutation", "outcome"),
     [
         (CancelJob(job_id="job-1"), JobCancelled(is_gone=True)),
-        (RedriveDead(), DeadRedriven(1)),
+        (RedriveDead(), JobsChanged(1)),
         (PauseQueue(), QueuePaused()),
     ],
 )

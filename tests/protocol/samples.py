@@ -14,8 +14,22 @@ from msgspec import Raw
 
 from osqueue.core.retry_policy import RetryPolicy
 from osqueue.protocol.codec import Encoding, encode_message
+from osqueue.protocol.figures import (
+    BucketsView,
+    CommitView,
+    HeldJobView,
+    HistoryResult,
+    ListWorkersResult,
+    StatsResult,
+    StorageCounts,
+    TakeoverView,
+    TotalsView,
+    TypeCount,
+    WorkerView,
+)
 from osqueue.protocol.messages import WireError, WireErrorReply, WireReply, WireRequest
 from osqueue.protocol.params import (
+    ChangeJobsParams,
     ClaimJobParams,
     ClaimJobsParams,
     CompleteJobParams,
@@ -29,8 +43,10 @@ from osqueue.protocol.params import (
     HeartbeatJobsParams,
     HeartbeatParams,
     HelloParams,
+    JobFilterParams,
     JobParams,
     LeaseParams,
+    ListDeadGroupsParams,
     ListJobsParams,
     ListWorkersParams,
     NewJobParams,
@@ -44,40 +60,32 @@ from osqueue.protocol.params import (
     SubscribeParams,
 )
 from osqueue.protocol.results import (
-    BucketsView,
     CancelJobResult,
+    ChangeJobsResult,
     ClaimedJobView,
     ClaimJobResult,
     ClaimJobsResult,
     CommitEvent,
-    CommitView,
     CompleteJobsResult,
+    DeadGroupView,
     EmptyResult,
+    ErrorSummary,
     FailJobResult,
     HeartbeatJobsResult,
     HeartbeatResult,
-    HeldJobView,
     HelloResult,
-    HistoryResult,
     JobChangeView,
     JobErrorView,
     JobView,
     LeaderEvent,
+    ListDeadGroupsResult,
     ListedJobView,
     ListJobsResult,
-    ListWorkersResult,
-    RedriveDeadResult,
     Result,
     SnoozeJobResult,
-    StatsResult,
-    StorageCounts,
     SubmitJobResult,
     SubmitJobsResult,
-    TakeoverView,
     ThrottleStatsResult,
-    TotalsView,
-    TypeCount,
-    WorkerView,
 )
 
 __all__ = ["EVENTS", "FRAMES", "GOLDEN", "PARAMS", "RESULTS", "golden_text", "raw"]
@@ -143,9 +151,9 @@ def PARAMS(encoding: Encoding) -> dict[str, Params]:  # noqa: N802 (a table, of 
         "cancelJob": job,
         "deleteJob": job,
         "retryJob": job,
-        "redriveDead": RedriveDeadParams(type="email:send", limit=10),
+        **selections(),
+        "listDeadGroups": ListDeadGroupsParams(type="email:send", limit=10),
         "getJob": GetJobParams(job_id=JOB_ID, wait_ms=1_000),
-        "listJobs": ListJobsParams(status="dead", type="email:send", limit=10, cursor="17"),
         "listWorkers": ListWorkersParams(limit=10),
         "getStats": QueueParams(),
         "getHistory": GetHistoryParams(seconds=60),
@@ -155,6 +163,41 @@ def PARAMS(encoding: Encoding) -> dict[str, Params]:  # noqa: N802 (a table, of 
         "closeClient": QueueParams(),
         "subscribe": SubscribeParams(events=["stats", "jobs"]),
         "hello": HelloParams(client_id="c0ffee", token="secret", protocol=1),
+    }
+
+
+def failed_fields() -> dict[str, str]:
+    """A filter, but for the status."""
+    return {
+        "type": "email:send",
+        "text": "ann",
+        "error_type": "ValueError",
+        "error_message": "no",
+    }
+
+
+def selections() -> dict[str, Params]:
+    """Params of what lists and changes many jobs."""
+    failed = failed_fields()
+    named = ChangeJobsParams(job_ids=[JOB_ID], limit=10, dry_run=True)
+    wanted = JobFilterParams(status="dead", **failed)
+    filtered = ChangeJobsParams(filter=wanted, limit=10, dry_run=True, cursor="17")
+    return {
+        "listJobs": ListJobsParams(
+            status="dead",
+            **failed,
+            order="desc",
+            limit=10,
+            cursor="-17",
+            offset=20,
+            payloads=False,
+        ),
+        "cancelJobs": named,
+        "deleteJobs": filtered,
+        "retryJobs": filtered,
+        "redriveDead": RedriveDeadParams(
+            **failed, job_ids=[JOB_ID], limit=10, dry_run=True, cursor="17"
+        ),
     }
 
 
@@ -194,7 +237,13 @@ def RESULTS(encoding: Encoding) -> dict[str, Result]:  # noqa: N802 (a table, of
         "cancelJob": CancelJobResult("cancelRequested"),
         "deleteJob": EmptyResult(),
         "retryJob": EmptyResult(),
-        "redriveDead": RedriveDeadResult(3),
+        "cancelJobs": ChangeJobsResult(3, 1),
+        "deleteJobs": ChangeJobsResult(3, 0, "17"),
+        "retryJobs": ChangeJobsResult(0, 0),
+        "redriveDead": ChangeJobsResult(3, 0, "17"),
+        "listDeadGroups": ListDeadGroupsResult(
+            [DeadGroupView("email:send", "ValueError", "no", 2, AT_MS, AT_MS, JOB_ID)], 1, 2
+        ),
         "getJob": JobView(
             **listed,
             lease_ms=20_000,
@@ -203,7 +252,16 @@ def RESULTS(encoding: Encoding) -> dict[str, Result]:  # noqa: N802 (a table, of
             errors=[JobErrorView("ValueError", "no", "line 1", 1, AT_MS, AT_MS, "worker-1")],
             result=payload,
         ),
-        "listJobs": ListJobsResult([ListedJobView(**listed)], 1, 0, 1, 42, "127.0.0.1:8080", "17"),
+        "listJobs": ListJobsResult(
+            [ListedJobView(**listed, last_error=ErrorSummary("ValueError", "no"))],
+            1,
+            0,
+            1,
+            42,
+            "127.0.0.1:8080",
+            "17",
+            1,
+        ),
         "getThrottleStats": ThrottleStatsResult(throttling=False),
         "pauseQueue": EmptyResult(),
         "resumeQueue": EmptyResult(),

@@ -152,7 +152,7 @@ async def test_the_other_methods_reach_the_core(dispatcher: Dispatcher) -> None:
     assert failed == {"status": "dead"}
     job = await result("getJob", jobId="a")
     assert (job["status"], job["errors"][0]["message"]) == ("dead", "m")
-    assert await result("redriveDead", type="t") == {"count": 1}
+    assert await result("redriveDead", type="t") == {"count": 1, "skipped": 0}
     assert await result("pauseQueue") == {}
     assert await result("claimJob", workerId="w") == {}
     assert (await result("getStats"))["paused"] is True

@@ -10,9 +10,12 @@ from osqueue.core.errors import JobNotHeld
 from osqueue.core.job import Job, JobError
 from osqueue.core.outcomes import (
     ClaimedJob,
+    DeadGroup,
+    DeadGroupsListed,
     JobCancelled,
     JobFailed,
     JobRead,
+    JobsChanged,
     JobsClaimed,
     JobsCompleted,
     JobsExtended,
@@ -53,6 +56,27 @@ CASES = [
         {"completed": [], "lost": [], "jobs": [CLAIMED_VIEW]},
     ),
     ("failJob", JobFailed("dead", 0), {"status": "dead"}),
+    ("cancelJobs", JobsChanged(3), {"count": 3, "skipped": 0}),
+    ("redriveDead", JobsChanged(3, 1, 17), {"count": 3, "skipped": 1, "cursor": "17"}),
+    (
+        "listDeadGroups",
+        DeadGroupsListed([DeadGroup("t", "E", "m", 2, 5, 9, "j")], 1, 2),
+        {
+            "groups": [
+                {
+                    "type": "t",
+                    "errorType": "E",
+                    "errorMessage": "m",
+                    "count": 2,
+                    "firstAt": 5,
+                    "lastAt": 9,
+                    "jobId": "j",
+                }
+            ],
+            "total": 1,
+            "dead": 2,
+        },
+    ),
     ("failJob", JobFailed("scheduled", 5), {"status": "scheduled", "runAt": 5}),
     ("snoozeJob", JobSnoozed(5), {"runAt": 5}),
     ("cancelJob", JobCancelled(True), {"status": "gone"}),
@@ -117,6 +141,18 @@ async def test_list_carries_counts_and_cursor(served: Served) -> None:
     assert (shown["cursor"], shown["total"]) == ("17", 0)
     assert shown["brokerAddress"] == served.broker.advertised_address
     assert "errors" not in shown["jobs"][0]
+    assert shown["jobs"][0]["lastError"] == {"type": "E", "message": "m"}
+    assert "matched" not in shown
+
+
+async def test_list_without_payloads_in_descending_order(served: Served) -> None:
+    stats = await served.server.front_door.dispatcher.read_stats()
+    job = Job(id="j", status="unclaimed", payload=Raw(b""))
+    outcome = JobsListed([job], stats, 17, 3, is_descending=True)
+    page = Renderer(served.broker, Encoding.MSGPACK).render("listJobs", outcome)
+    shown = msgspec.msgpack.decode(encode_message(page, Encoding.MSGPACK))
+    assert (shown["cursor"], shown["matched"]) == ("-17", 3)
+    assert not {"payload", "lastError"} & shown["jobs"][0].keys()
 
 
 async def test_stats_count_what_the_store_was_asked(served: Served) -> None:

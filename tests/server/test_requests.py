@@ -13,14 +13,20 @@ from osqueue.core.job import JobError
 from osqueue.core.limits import DELAY_MS_MAX, Limits
 from osqueue.core.mutations import (
     CancelJob,
+    CancelJobs,
     ClaimJobs,
     CloseClient,
     CompleteJobs,
     Completion,
+    CountJobs,
     DeleteJob,
+    DeleteJobs,
     FailJob,
     HeartbeatJobs,
+    JobFilter,
+    JobSelection,
     Lease,
+    ListDeadGroups,
     ListJobs,
     ListWorkers,
     NewJob,
@@ -33,6 +39,7 @@ from osqueue.core.mutations import (
     Request,
     ResumeQueue,
     RetryJob,
+    RetryJobs,
     SnoozeJob,
     SubmitJobs,
 )
@@ -82,6 +89,10 @@ def claim(**fields: Any) -> ClaimJobs:
 
 HELD = {"jobId": "j", "workerId": "w", "attempt": 2}
 LEASE = Lease("j", 2)
+FILTER: dict[str, Any] = {
+    "status": "dead", "type": "t", "text": "x", "errorType": "E", "errorMessage": "m"
+}  # fmt: skip
+WANTED = JobFilter(status="dead", type="t", text="x", error_type="E", error_message="m")
 CASES: list[tuple[str, dict[str, Any], Request]] = [
     (
         "submitJob",
@@ -161,15 +172,53 @@ CASES: list[tuple[str, dict[str, Any], Request]] = [
     ("deleteJob", {"jobId": "j", "queue": "queue"}, DeleteJob(job_id="j")),
     ("retryJob", {"jobId": "j"}, RetryJob(job_id="j")),
     ("redriveDead", {}, RedriveDead()),
-    ("redriveDead", {"type": "", "limit": 5}, RedriveDead(type="", limit=5)),
+    (
+        "redriveDead",
+        {"type": "", "limit": 5},
+        RedriveDead(selection=JobSelection(filter=JobFilter(type=""), limit=5)),
+    ),
+    ("redriveDead", {"jobIds": ["j"]}, RedriveDead(selection=JobSelection(job_ids=["j"]))),
+    ("cancelJobs", {"filter": {}}, CancelJobs()),
+    (
+        "cancelJobs",
+        {"jobIds": ["j", "k"], "limit": 1},
+        CancelJobs(selection=JobSelection(job_ids=["j", "k"], limit=1)),
+    ),
+    ("deleteJobs", {"filter": FILTER}, DeleteJobs(selection=JobSelection(filter=WANTED))),
+    (
+        "retryJobs",
+        {"filter": {}, "dryRun": True, "cursor": "17"},
+        CountJobs(change=RetryJobs(selection=JobSelection(after_order=17))),
+    ),
+    ("listDeadGroups", {}, ListDeadGroups()),
+    ("listDeadGroups", {"type": "", "limit": 5}, ListDeadGroups(type="", limit=5)),
     ("getJob", {"jobId": "j", "waitMs": 0}, ReadJob(job_id="j")),
     ("listJobs", {}, ListJobs(byte_budget=LIMITS.frame_bytes_max)),
     (
         "listJobs",
         {"status": "dead", "type": "t", "limit": 5, "cursor": "17"},
         ListJobs(
-            status="dead", type="t", limit=5, after_order=17, byte_budget=LIMITS.frame_bytes_max
+            filter=JobFilter(status="dead", type="t"),
+            limit=5,
+            after_order=17,
+            byte_budget=LIMITS.frame_bytes_max,
         ),
+    ),
+    (
+        "listJobs",
+        {**FILTER, "order": "desc", "cursor": "-17", "payloads": False},
+        ListJobs(
+            filter=WANTED,
+            is_descending=True,
+            after_order=17,
+            byte_budget=LIMITS.frame_bytes_max,
+            with_payloads=False,
+        ),
+    ),
+    (
+        "listJobs",
+        {"order": "asc", "offset": 500, "payloads": True},
+        ListJobs(offset=500, byte_budget=LIMITS.frame_bytes_max),
     ),
     ("getStats", {}, ReadStats()),
     ("listWorkers", {}, ListWorkers(limit=100)),
@@ -189,6 +238,16 @@ def test_method_becomes_the_request(
     assert build(method, params, encoding=encoding) == request_made
 
 
+def test_dry_run_needs_no_sequence_and_has_none() -> None:
+    context = RequestContext(
+        encoding=Encoding.JSON, now_ms=NOW_MS, steady_ms=STEADY_MS, client_id="c"
+    )
+    params = Raw(b'{"filter": {}, "dryRun": true}')
+    wire = WireRequest("deleteJobs", params=params, sequence=7)
+    made = RequestBuilder(Settings(storage_backend="memory"), random.Random(1)).build(wire, context)
+    assert made == CountJobs(change=DeleteJobs())
+
+
 def test_every_method_that_the_core_serves_has_a_case() -> None:
     assert {method for method, _, _ in CASES} | {"closeClient"} == BUILDERS.keys()
     assert METHODS.keys() - BUILDERS.keys() == {"hello", "subscribe", "getThrottleStats"}
@@ -198,6 +257,23 @@ JOB: dict[str, Any] = {"jobId": "j"}
 CLAIM = {"workerId": "w"}
 WRONG: list[tuple[str, dict[str, Any], str]] = [
     ("submitJob", {"jobId": "a b"}, "jobId is 'a b'"),
+    ("listJobs", {"cursor": "-17"}, "cursor comes from a list in the other order"),
+    ("listJobs", {"cursor": "17", "order": "desc"}, "cursor comes from a list in the other"),
+    ("listJobs", {"cursor": "17", "offset": 1}, "offset and cursor exclude each other"),
+    ("listJobs", {"text": "x", "offset": 1}, "offset goes with status and type only"),
+    ("listJobs", {"offset": -1}, "offset is -1; it must be from 0"),
+    ("listJobs", {"order": "up"}, "Invalid enum value 'up'"),
+    ("listJobs", {"text": "t" * 257}, "text is 257 bytes"),
+    ("listJobs", {"errorMessage": "m" * 201}, "errorMessage is 201 characters; .* by 200"),
+    ("cancelJobs", {}, "jobIds or filter: one of them says which"),
+    ("cancelJobs", {"jobIds": [], "filter": {}}, "jobIds or filter: one of them says which"),
+    ("deleteJobs", {"jobIds": ["j"] * 10_001}, r"jobIds has 10001 items.*\(list_items_max\)"),
+    ("deleteJobs", {"jobIds": ["j", "a b"]}, r"jobIds\[1\] is 'a b'"),
+    ("retryJobs", {"jobIds": ["j"], "cursor": "1"}, "cursor and jobIds exclude each other"),
+    ("retryJobs", {"filter": {"type": "t" * 257}}, "filter.type is 257 bytes"),
+    ("retryJobs", {"filter": {}, "limit": 0}, "limit is 0; it must be from 1"),
+    ("redriveDead", {"jobIds": ["j"], "type": "t"}, "jobIds and type, text, errorType, err"),
+    ("listDeadGroups", {"limit": 1_001}, "limit is 1001; it must be from 1 to 1000"),
     ("listWorkers", {"limit": 1_001}, "limit is 1001; it must be from 1 to 1000"),
     ("getHistory", {"seconds": 0}, "seconds is 0; it must be from 1 to 600"),
     ("submitJob", {"type": "t" * 257}, "type is 257 bytes"),
@@ -265,7 +341,7 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     ("getJob", {**JOB, "waitMs": 60_001}, "waitMs is 60001; it must be from 0 to 60000"),
     ("listJobs", {"status": "lost"}, "Invalid enum value 'lost'"),
     ("listJobs", {"limit": 1_001}, "limit is 1001; it must be from 1 to 1000"),
-    ("listJobs", {"cursor": "-1"}, "cursor is none that"),
+    ("listJobs", {"cursor": "1-"}, "cursor is none that"),
     ("listJobs", {"type": "x" * 300}, "type is 300 bytes"),
     ("pauseQueue", {"type": "x" * 300}, "type is 300 bytes"),
 ]

@@ -14,13 +14,11 @@ from osqueue.core.mutations import (
     CloseClient,
     DeleteJob,
     PauseQueue,
-    RedriveDead,
     ResumeQueue,
     RetryJob,
 )
 from osqueue.core.outcomes import (
     ClientClosed,
-    DeadRedriven,
     JobCancelled,
     JobDeleted,
     JobRetried,
@@ -34,13 +32,14 @@ if TYPE_CHECKING:
     from osqueue.core.queue_state import QueueState
 
 __all__ = [
+    "cancel",
     "cancel_job",
     "close_client",
     "delete_job",
     "pause_queue",
-    "redrive_dead",
     "resume_queue",
     "retry_job",
+    "revive",
 ]
 
 
@@ -51,14 +50,19 @@ def cancel_job(state: QueueState, mutation: CancelJob, _: int, __: int) -> Outco
         return refuse_missing(mutation.job_id)
     if job.status in ("completed", "dead"):
         return WrongStatus(f"job {job.id} is {job.status}: there is nothing to cancel")
+    is_gone = not job.is_held
+    cancel(state, job)
+    return JobCancelled(is_gone)
+
+
+def cancel(state: QueueState, job: Job) -> None:
+    """A job that has not ended goes, or its worker is asked to stop."""
     if not job.is_held:
         state.table.remove(job)
-        return JobCancelled(is_gone=True)
-    if not job.cancel_requested:
+    elif not job.cancel_requested:
         job.cancel_requested = True
         state.table.blocks.touch(job)
         state.has_changed = True
-    return JobCancelled(is_gone=False)
 
 
 def delete_job(state: QueueState, mutation: DeleteJob, _: int, __: int) -> Outcome:
@@ -80,7 +84,7 @@ def retry_job(state: QueueState, mutation: RetryJob, _: int, __: int) -> Outcome
     if job.status == "dead":
         if state.table.is_key_taken(job):
             return WrongStatus(f"job {job.id}: its unique key {job.unique_key!r} is taken")
-        _revive(state, job)
+        revive(state, job)
     elif job.status == "scheduled":
         state.table.move(job, "unclaimed")
     else:
@@ -88,21 +92,8 @@ def retry_job(state: QueueState, mutation: RetryJob, _: int, __: int) -> Outcome
     return JobRetried()
 
 
-def redrive_dead(state: QueueState, mutation: RedriveDead, _: int, __: int) -> Outcome:
-    """Dead jobs are claimable again, the oldest first; not those whose unique key is taken."""
-    table = state.table
-    count = 0
-    for job in list(table.blocks.after(-1)) if table.counts["dead"] else []:
-        if mutation.limit and count >= mutation.limit:
-            break
-        if job.status != "dead" or mutation.type not in (None, job.type) or table.is_key_taken(job):
-            continue
-        _revive(state, job)
-        count += 1
-    return DeadRedriven(count)
-
-
-def _revive(state: QueueState, job: Job) -> None:
+def revive(state: QueueState, job: Job) -> None:
+    """A dead job is claimable, with as many attempts as a new one has."""
     # Attempts never shrink: they are what fences a worker that still runs an old one.
     job.max_attempts = max(job.max_attempts, job.attempts + state.rules.max_attempts)
     job.ended_at = 0

@@ -6,12 +6,14 @@ line of the document.
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from bisect import bisect_left, bisect_right
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
+from operator import attrgetter
 
 import msgspec
 
-from osqueue.core.job import Job
+from osqueue.core.job import Job, JobStatus
 from osqueue.core.limits import BLOCK_JOBS
 
 __all__ = ["JobBlocks"]
@@ -19,12 +21,33 @@ __all__ = ["JobBlocks"]
 _encode = msgspec.json.Encoder().encode
 
 
+_PAIRS_KEPT_MAX = 64
+"""Statuses and types of one block whose counts are worth their memory."""
+_pair_of = attrgetter("status", "type")
+
+
 class _Block:
-    __slots__ = ("encoded", "jobs")
+    __slots__ = ("_counted", "_counts", "encoded", "jobs")
 
     def __init__(self, jobs: dict[int, Job]) -> None:
         self.jobs = jobs
         self.encoded: bytes | None = None
+        self._counted: bytes | None = None
+        """The encoded form of the jobs that were counted."""
+        self._counts: dict[tuple[JobStatus, str], int] = {}
+
+    def count(self, statuses: Collection[JobStatus], kind: str | None) -> int:
+        """How many jobs have one of the statuses, and the type (None: any)."""
+        counts = self._counts
+        if self.encoded is None or self._counted is not self.encoded:
+            counts = Counter(map(_pair_of, self.jobs.values()))
+            if self.encoded is not None and len(counts) <= _PAIRS_KEPT_MAX:
+                self._counts, self._counted = counts, self.encoded
+        return sum(
+            count
+            for (status, of_kind), count in counts.items()
+            if status in statuses and kind in (None, of_kind)
+        )
 
 
 class JobBlocks:
@@ -81,6 +104,56 @@ class JobBlocks:
             for job_order, job in block.jobs.items():
                 if job_order > order:
                     yield job
+
+    def count(self, statuses: Collection[JobStatus], kind: str | None) -> int:
+        """How many jobs have one of the statuses, and the type (None: any)."""
+        return sum(block.count(statuses, kind) for block in self._blocks)
+
+    def matching(
+        self,
+        statuses: Collection[JobStatus],
+        kind: str | None,
+        *,
+        after_order: int = -1,
+        skip_count: int = 0,
+        is_descending: bool = False,
+    ) -> Iterator[Job]:
+        """Jobs of one of the statuses, and of the type (None: any), in order or the newest first.
+
+        Blocks that hold none are passed over, so that few jobs are found among many. The table must
+        not change meanwhile.
+
+        Args:
+            statuses: which.
+            kind: the type.
+            after_order: only jobs that come after this one; -1: from the first.
+            skip_count: leave out so many that match; without `after_order`.
+            is_descending: the newest first.
+        """
+        assert not skip_count or after_order < 0, "from a job, or from a number of them"
+        for block in self._blocks_from(after_order, is_descending):
+            count = block.count(statuses, kind)
+            if skip_count >= count:
+                skip_count -= count
+                continue
+            for job in reversed(block.jobs.values()) if is_descending else block.jobs.values():
+                if job.status not in statuses or kind not in (None, job.type):
+                    continue
+                if after_order >= 0 and (job.order < after_order) is not is_descending:
+                    continue
+                if job.order == after_order:
+                    continue
+                if skip_count:
+                    skip_count -= 1
+                else:
+                    yield job
+
+    def _blocks_from(self, after_order: int, is_descending: bool) -> Iterator[_Block]:
+        if not is_descending:
+            start = max(bisect_right(self._firsts, after_order) - 1, 0)
+            return iter(self._blocks[start:])
+        end = len(self._blocks) if after_order < 0 else bisect_left(self._firsts, after_order)
+        return reversed(self._blocks[:end])
 
     def encode(self) -> list[bytes]:
         """The jobs as pieces that, joined, are the inside of a JSON array: a block a line."""

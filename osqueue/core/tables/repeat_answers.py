@@ -10,23 +10,26 @@ import msgspec
 from osqueue.core.errors import InvalidRequest
 from osqueue.core.mutations import (
     CancelJob,
+    CancelJobs,
     CompleteJobs,
     DeleteJob,
+    DeleteJobs,
     FailJob,
     Mutation,
     PauseQueue,
     RedriveDead,
     ResumeQueue,
     RetryJob,
+    RetryJobs,
     SnoozeJob,
     SubmitJobs,
 )
 from osqueue.core.outcomes import (
-    DeadRedriven,
     JobCancelled,
     JobDeleted,
     JobFailed,
     JobRetried,
+    JobsChanged,
     JobsCompleted,
     JobSnoozed,
     JobsSubmitted,
@@ -56,7 +59,7 @@ _SmallOutcome: TypeAlias = (
     | JobCancelled
     | JobDeleted
     | JobRetried
-    | DeadRedriven
+    | JobsChanged
     | QueuePaused
     | QueueResumed
 )
@@ -66,7 +69,10 @@ _STORED_FORMS: dict[type[Mutation], type[_SmallOutcome]] = {
     CancelJob: JobCancelled,
     DeleteJob: JobDeleted,
     RetryJob: JobRetried,
-    RedriveDead: DeadRedriven,
+    CancelJobs: JobsChanged,
+    DeleteJobs: JobsChanged,
+    RetryJobs: JobsChanged,
+    RedriveDead: JobsChanged,
     PauseQueue: QueuePaused,
     ResumeQueue: QueueResumed,
 }

@@ -15,9 +15,12 @@ from typing import Any
 from osqueue.core.errors import InvalidRequest
 from osqueue.core.mutations import (
     CancelJob,
+    CancelJobs,
+    ChangeJobs,
     ClaimJobs,
     CompleteJobs,
     DeleteJob,
+    DeleteJobs,
     FailJob,
     Mutation,
     PauseQueue,
@@ -25,6 +28,7 @@ from osqueue.core.mutations import (
     RepeatKey,
     ResumeQueue,
     RetryJob,
+    RetryJobs,
     SnoozeJob,
     SubmitJobs,
 )
@@ -98,8 +102,10 @@ def _claimed(mutation: ClaimJobs) -> object:
     return mutation.worker_id, mutation.claim_id
 
 
-def _redriven(mutation: RedriveDead) -> object:
-    return mutation.type, mutation.limit
+def _selected(mutation: ChangeJobs) -> object:
+    chosen = mutation.selection
+    job_ids = None if chosen.job_ids is None else tuple(chosen.job_ids)
+    return job_ids, chosen.filter, chosen.limit, chosen.after_order
 
 
 _NAMED: dict[type[Mutation], Callable[[Any], object]] = {
@@ -111,7 +117,10 @@ _NAMED: dict[type[Mutation], Callable[[Any], object]] = {
     CancelJob: _job,
     DeleteJob: _job,
     RetryJob: _job,
-    RedriveDead: _redriven,
+    CancelJobs: _selected,
+    DeleteJobs: _selected,
+    RetryJobs: _selected,
+    RedriveDead: _selected,
     PauseQueue: _type,
     ResumeQueue: _type,
 }

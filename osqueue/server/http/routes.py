@@ -19,7 +19,8 @@ from osqueue.server.http.statuses import HttpRefusal
 __all__ = ["Target", "find_target", "is_ours", "make_params"]
 
 JOB_PATH = re.compile(r"/v1/jobs/(?P<job_id>[^/]+)(?P<action>/[a-z]+)?\Z")
-QUERY_NUMBERS = frozenset({"limit", "seconds", "waitMs"})
+QUERY_NUMBERS = frozenset({"limit", "offset", "seconds", "waitMs"})
+QUERY_BOOLEANS = {"true": True, "false": False}
 QUERY_FIELDS_MAX = 20
 
 
@@ -147,7 +148,10 @@ def _read_query(head: Head, job_id: str) -> dict[str, str | int]:
         raise InvalidRequest(f"The query cannot be read: {error}") from None
     for name, value in pairs:
         is_number = name in QUERY_NUMBERS and value.isascii() and value.isdecimal()
-        params[name] = int(value) if is_number and len(value) <= 16 else value
+        if is_number and len(value) <= 16:
+            params[name] = int(value)
+        else:
+            params[name] = QUERY_BOOLEANS.get(value, value) if name == "payloads" else value
     if job_id:
         params["jobId"] = job_id
     return params

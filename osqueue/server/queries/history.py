@@ -13,8 +13,8 @@ import trio
 from osqueue.broker.history import BUCKET_MS, Attempt
 from osqueue.core.errors import QueueError
 from osqueue.core.outcomes import PastTerm
+from osqueue.protocol.figures import BucketsView, CommitView, HistoryResult, TakeoverView
 from osqueue.protocol.messages import WireEvent
-from osqueue.protocol.results import BucketsView, CommitView, HistoryResult, TakeoverView
 
 if TYPE_CHECKING:
     from osqueue.broker.broker import Broker

@@ -9,6 +9,8 @@ from osqueue.core.mutations import (
     CloseClient,
     DeleteJob,
     HeartbeatJobs,
+    JobFilter,
+    JobSelection,
     Lease,
     Mutation,
     PauseQueue,
@@ -18,10 +20,10 @@ from osqueue.core.mutations import (
 )
 from osqueue.core.outcomes import (
     ClientClosed,
-    DeadRedriven,
     JobCancelled,
     JobDeleted,
     JobRetried,
+    JobsChanged,
     JobsExtended,
     QueuePaused,
     QueueResumed,
@@ -132,7 +134,7 @@ def test_retry_takes_its_unique_key_again() -> None:
 
 def test_redrive_takes_dead_jobs_oldest_first_up_to_its_limit() -> None:
     state = make_state(*[make_job(order, status="dead") for order in range(1, 5)], make_job(5))
-    assert apply(state, RedriveDead(limit=3)) == DeadRedriven(3)
+    assert apply(state, RedriveDead(selection=JobSelection(limit=3))) == JobsChanged(3)
     assert [job.id for job in state.table.by_id.values() if job.status == "dead"] == ["job-4"]
     assert state.table.by_id["job-1"].max_attempts == 6
     assert state.has_changed
@@ -140,20 +142,21 @@ def test_redrive_takes_dead_jobs_oldest_first_up_to_its_limit() -> None:
 
 def test_redrive_of_one_type_leaves_the_others() -> None:
     state = make_state(make_job(1, status="dead", type="a"), make_job(2, status="dead", type=""))
-    assert apply(state, RedriveDead(type="")) == DeadRedriven(1)
+    of_no_type = JobSelection(filter=JobFilter(type=""))
+    assert apply(state, RedriveDead(selection=of_no_type)) == JobsChanged(1)
     assert state.table.by_id["job-1"].status == "dead"
-    assert apply(state, RedriveDead()) == DeadRedriven(1)
+    assert apply(state, RedriveDead()) == JobsChanged(1)
 
 
 def test_redrive_of_two_jobs_with_one_unique_key_takes_the_older() -> None:
     state = make_state(*[make_job(order, status="dead", unique_key="key") for order in (1, 2)])
-    assert apply(state, RedriveDead()) == DeadRedriven(1)
+    assert apply(state, RedriveDead()) == JobsChanged(1)
     assert state.table.by_id["job-2"].status == "dead"
 
 
 def test_redrive_without_dead_jobs_changes_nothing() -> None:
     state = make_state(make_job())
-    assert apply(state, RedriveDead()) == DeadRedriven(0)
+    assert apply(state, RedriveDead()) == JobsChanged(0)
     assert not state.has_changed
 
 

@@ -1,11 +1,12 @@
 """Jobs stay in order, and only what changed is encoded again."""
 
 import random
+from typing import Any
 
 import msgspec
 import pytest
 
-from osqueue.core.job import Job
+from osqueue.core.job import STATUSES, Job, JobStatus
 from osqueue.core.limits import BLOCK_JOBS
 from osqueue.core.tables.job_blocks import JobBlocks
 from tests.builders import make_job
@@ -124,3 +125,53 @@ def test_blocks_under_random_use_hold_what_a_plain_list_holds(
         if order % 1_000 == 0:
             assert decoded(blocks) == plain
     assert list(blocks.after(-1)) == plain
+
+
+def found(blocks: JobBlocks, *statuses: JobStatus, **fields: Any) -> list[int]:
+    wanted = {"kind": None} | fields
+    return [job.order for job in blocks.matching(statuses or STATUSES, **wanted)]
+
+
+def test_matching_jobs_are_found_in_both_orders_from_anywhere() -> None:
+    count = 3 * BLOCK_JOBS
+    jobs = [make_job(n, type="a" if n % 100 == 0 else "b") for n in range(1, count + 1)]
+    blocks = JobBlocks(jobs)
+    blocks.encode()
+    hundreds = list(range(100, count + 1, 100))
+    assert found(blocks, kind="a") == hundreds
+    assert found(blocks, kind="a", is_descending=True) == hundreds[::-1]
+    assert found(blocks, kind="a", after_order=300) == hundreds[3:]
+    assert found(blocks, kind="a", after_order=299) == hundreds[2:]
+    assert found(blocks, kind="a", after_order=300, is_descending=True) == [200, 100]
+    assert found(blocks, kind="a", after_order=301, is_descending=True) == [300, 200, 100]
+    assert found(blocks, kind="a", skip_count=3) == hundreds[3:]
+    assert found(blocks, kind="a", skip_count=3, is_descending=True) == hundreds[::-1][3:]
+    assert found(blocks, "dead") == []
+    assert blocks.count(("unclaimed",), "a") == len(hundreds)
+
+
+def test_counts_follow_what_changes() -> None:
+    blocks = JobBlocks([make_job(1), make_job(2)])
+    assert blocks.count(("unclaimed",), None) == 2
+    blocks.encode()
+    assert blocks.count(("unclaimed",), None) == 2
+    job = next(blocks.after(-1))
+    job.status = "dead"
+    blocks.touch(job)
+    assert (blocks.count(("unclaimed",), None), blocks.count(("dead",), None)) == (1, 1)
+    blocks.encode()
+    blocks.remove(job)
+    blocks.encode()
+    assert blocks.count(STATUSES, None) == 1
+
+
+def test_counts_of_a_block_with_many_types_are_not_kept_but_right() -> None:
+    blocks = JobBlocks([make_job(number, type=f"t{number}") for number in range(1, 101)])
+    blocks.encode()
+    assert blocks.count(("unclaimed",), "t7") == 1
+    assert found(blocks, kind="t7") == [7]
+
+
+def test_matching_from_a_job_and_from_a_number_at_once_is_a_bug() -> None:
+    with pytest.raises(AssertionError, match="from a job"):
+        found(JobBlocks(), after_order=1, skip_count=1)

@@ -8,10 +8,12 @@ from osqueue.core.errors import InvalidRequest
 from osqueue.core.job import JobError
 from osqueue.core.mutations import (
     CancelJob,
+    CancelJobs,
     CloseClient,
     CompleteJobs,
     Completion,
     DeleteJob,
+    DeleteJobs,
     FailJob,
     Lease,
     Mutation,
@@ -19,16 +21,17 @@ from osqueue.core.mutations import (
     RedriveDead,
     ResumeQueue,
     RetryJob,
+    RetryJobs,
     SnoozeJob,
     SubmitJobs,
 )
 from osqueue.core.outcomes import (
     ClientClosed,
-    DeadRedriven,
     JobCancelled,
     JobDeleted,
     JobFailed,
     JobRetried,
+    JobsChanged,
     JobsCompleted,
     JobSnoozed,
     JobsSubmitted,
@@ -54,7 +57,10 @@ STORED: list[tuple[Mutation, Outcome]] = [
     (CancelJob(job_id="job-1"), JobCancelled(is_gone=False)),
     (DeleteJob(job_id="job-1"), JobDeleted()),
     (RetryJob(job_id="job-1"), JobRetried()),
-    (RedriveDead(), DeadRedriven(12)),
+    (RedriveDead(), JobsChanged(12)),
+    (CancelJobs(), JobsChanged(1, 2, 17)),
+    (DeleteJobs(), JobsChanged(0)),
+    (RetryJobs(), JobsChanged(3, 1)),
     (PauseQueue(), QueuePaused()),
     (ResumeQueue(), QueueResumed()),
     (SUBMIT, JobsSubmitted(["job-1", "other", "job-3"], [1])),
@@ -90,7 +96,10 @@ def test_answers_are_stored_in_a_form_that_is_decided() -> None:
         b'["cancelled",false]',
         b'["deleted"]',
         b'["retried"]',
-        b'["redriven",12]',
+        b'["changed",12,0,null]',
+        b'["changed",1,2,17]',
+        b'["changed",0,0,null]',
+        b'["changed",3,1,null]',
         b'["paused"]',
         b'["resumed"]',
         b'["duplicates",[[1,"other"]]]',
@@ -128,5 +137,5 @@ def test_outcome_that_no_repeat_asks_for_has_no_stored_form() -> None:
 
 
 def test_answer_with_fields_of_a_newer_version_is_read() -> None:
-    answer = Raw(msgspec.json.encode(["redriven", 3, "newer"]))
-    assert read_answer(RedriveDead(), answer) == DeadRedriven(3)
+    answer = Raw(msgspec.json.encode(["changed", 3, 0, None, "newer"]))
+    assert read_answer(RedriveDead(), answer) == JobsChanged(3)

@@ -21,6 +21,8 @@ from osqueue.core.mutations import (
     DeleteJob,
     FailJob,
     HeartbeatJobs,
+    JobFilter,
+    JobSelection,
     Lease,
     ListJobs,
     NewJob,
@@ -386,7 +388,10 @@ class Operator(Actor):
             case "retry":
                 return RetryJob(job_id=job_id)
             case "redrive":
-                return RedriveDead(type=random.choice([None, *TYPES]), limit=random.choice([0, 1]))
+                wanted = JobFilter(type=random.choice([None, *TYPES]))
+                return RedriveDead(
+                    selection=JobSelection(filter=wanted, limit=random.choice([0, 1]))
+                )
             case "pause":
                 return PauseQueue(type=random.choice([None, *TYPES]))
             case "stats":

@@ -1,0 +1,1 @@
+"""What operators ask of a queue: lists, changes of many jobs, figures."""
