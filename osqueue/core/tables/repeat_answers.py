@@ -133,7 +133,7 @@ def _read_completed(mutation: CompleteJobs, answer: msgspec.Raw | None) -> JobsC
     job_ids = [done.lease.job_id for done in mutation.completions]
     if answer is None:
         return JobsCompleted(job_ids, [])
-    stored = msgspec.json.decode(answer, type=_Lost | _Full)
+    stored: _Lost | _Full = msgspec.json.decode(answer, type=_Lost | _Full)
     lost = stored.lost
     full: list[str] = stored.full if isinstance(stored, _Full) else []
     # A request may name a job twice: then one of the two is lost.
