@@ -51,7 +51,20 @@ def check_buckets(settings: Settings) -> None:
             check_emulator(settings.storage_emulator_host)
         case _:
             return
+    check_pace(settings)
     check_budgets(settings)
+
+
+def check_pace(settings: Settings) -> None:
+    """Check that heartbeats can keep their interval on a store that takes a write a second."""
+    gap_ms, interval_ms = write_gap_ms(settings), settings.broker_heartbeat_interval_ms
+    if interval_ms < gap_ms:
+        # The leader would lose and regain its trust with each write, and each time give the
+        # workers a full lease: the jobs of dead ones would never come back.
+        raise SettingsError(
+            f"BROKER_HEARTBEAT_INTERVAL_MS ({interval_ms}) must be at least {gap_ms} on GCS and R2,"
+            " which take one write a second of one object"
+        )
 
 
 def check_bucket(backend: str, bucket: str, prefix: str) -> None:

@@ -32,7 +32,8 @@ def program_beside_python(name: str) -> str:
 
 
 def _end_with_parent() -> None:
-    # Also where the tests are killed, and nothing of theirs runs any more.
+    # Also where the tests are killed, and nothing of theirs runs any more. What is meant is the
+    # thread that starts it, so that Trio's way to start processes will not do.
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 

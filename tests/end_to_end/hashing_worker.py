@@ -1,6 +1,7 @@
 """A worker process of the main job: size and SHA-256 of files, each attempt in its own report.
 
-Environment: REPORT names that file. With HOLD_AFTER=n the n-th job is noted and then held for
+Environment: REPORT names that file; CONCURRENCY jobs are run at a time. With HOLD_AFTER=n the n-th
+job is noted and then held for
 ever, so that the test can kill the process while it holds a job for certain.
 """
 
@@ -35,7 +36,7 @@ class Digest(msgspec.Struct):
     """Whether the attempt goes on for ever."""
 
 
-worker = Worker(concurrency=2)
+worker = Worker(concurrency=int(os.environ.get("CONCURRENCY", "2")))
 report = Path(os.environ["REPORT"]).open("ab", buffering=0)  # noqa: SIM115
 hold_after = int(os.environ.get("HOLD_AFTER", "0"))
 started_count = 0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -12,14 +11,9 @@ from pathlib import Path
 
 import trio
 
+from tests.emulators.programs import free_port
+
 __all__ = ["BrokerProcess", "free_port", "start_process"]
-
-
-def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @asynccontextmanager
@@ -45,12 +39,13 @@ async def start_process(
 
 
 class BrokerProcess:
-    """A broker on the file store that can be killed and started again on the same port."""
+    """A broker, on files unless set otherwise, that can be started again on the same port."""
 
     def __init__(self, directory: Path, settings: Mapping[str, str]) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.directory = directory
+        directory.mkdir(exist_ok=True)
         self._environment = {
             "BROKER_PORT": str(self.port),
             "FILE_DIRECTORY": str(directory / "store"),

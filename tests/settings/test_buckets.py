@@ -2,7 +2,7 @@
 
 import pytest
 
-from osqueue.settings import load_settings, write_gap_ms
+from osqueue.settings import SettingsError, load_settings, write_gap_ms
 from tests.settings.refusals import refusal
 
 S3 = {"STORAGE_BACKEND": "s3", "S3_BUCKET": "jobs"}
@@ -100,3 +100,16 @@ def test_settings_of_a_bucket_are_of_no_concern_to_other_stores() -> None:
 )
 def test_gcs_and_r2_bear_one_write_a_second(environment: dict[str, str], gap_ms: int) -> None:
     assert write_gap_ms(load_settings(environment)) == gap_ms
+
+
+def test_heartbeats_that_a_slow_object_cannot_keep_are_refused() -> None:
+    environment = {
+        "STORAGE_BACKEND": "gcs",
+        "GCS_BUCKET": "jobs",
+        "BROKER_HEARTBEAT_INTERVAL_MS": "999",
+    }
+    with pytest.raises(SettingsError, match=r"INTERVAL_MS \(999\) must be at least 1000 on GCS"):
+        load_settings(environment)
+    load_settings({**environment, "BROKER_HEARTBEAT_INTERVAL_MS": "1000"})
+    s3 = {"STORAGE_BACKEND": "s3", "S3_BUCKET": "jobs", "BROKER_HEARTBEAT_INTERVAL_MS": "999"}
+    load_settings(s3)

@@ -69,11 +69,7 @@ export function JobListing() {
     { keys: "enter", what: "Open the job", act: () => idAt(current) && show(idAt(current) ?? "") },
     { keys: "r", what: "Retry, or run now", act: () => act(RETRY) },
     { keys: "c", what: "Cancel", act: () => act(CANCEL) },
-    {
-      keys: "Escape",
-      what: "Close the job, or release the selection",
-      act: () => (open === undefined ? setSelection(NOTHING) : setQuery({ job: undefined })),
-    },
+    { keys: "Escape", what: "Release the selection", act: () => setSelection(NOTHING) },
   ]);
 
   return (
@@ -142,17 +138,15 @@ function News({
   isOutdated: boolean;
   listAgain: () => void;
 }) {
-  const parts: string[] = [];
   const fresh = list?.news.size ?? 0;
-  const left = list?.left.size ?? 0;
-  if (fresh > 0) parts.push(`${formatCount(fresh)}${fresh >= NEWS_MAX ? "+" : ""} new`);
-  if (left > 0) parts.push(`${formatCount(left)} gone`);
-  if (isOutdated) parts.push("some changes missed");
+  const isShown = fresh > 0 || isOutdated;
+  const most = fresh >= NEWS_MAX ? "+" : "";
   return (
     <p class="news" role="status">
-      {parts.length > 0 && (
+      {isShown && (
         <button type="button" class="chip" onClick={listAgain}>
-          {parts.join(", ")} <span class="news-verb">Show</span>
+          {fresh > 0 ? `${formatCount(fresh)}${most} new` : "The list may have changed"}
+          <span class="news-verb">Show</span>
         </button>
       )}
     </p>

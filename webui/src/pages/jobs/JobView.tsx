@@ -86,7 +86,7 @@ function Actions({ watched, job, onGone }: { watched: Watched; job: Job; onGone:
   ]);
   const isCancelled = job.cancelRequested === true && job.status === "in_progress";
   return (
-    <div class="job-actions">
+    <p class="job-actions">
       {can(RETRY) && (
         <ActionButton act={retry}>{job.status === "dead" ? "Retry" : "Run now"}</ActionButton>
       )}
@@ -109,13 +109,12 @@ function Actions({ watched, job, onGone }: { watched: Watched; job: Job; onGone:
           isDangerous={asked.isDangerous}
           act={async () => {
             await act<Changed>(asked.method, { jobIds: [job.id] });
-            watched.lookAgain();
             if (asked === DELETE) onGone();
           }}
           onClose={() => setAsked(undefined)}
         />
       )}
-    </div>
+    </p>
   );
 }
 

@@ -25,10 +25,8 @@ export function HeaderLine({ header }: { header: Record<string, unknown> | undef
         {"{"}
         {Object.entries(header).map(([name, value], index, all) => (
           <span key={name}>
-            {/* A button cannot be broken over two lines. */}
-            <span
-              role="button"
-              tabIndex={0}
+            <button
+              type="button"
               class="header-field"
               aria-describedby="header-meaning"
               aria-pressed={field === name}
@@ -37,7 +35,7 @@ export function HeaderLine({ header }: { header: Record<string, unknown> | undef
               onClick={() => setField(name)}
             >
               <span class="header-name">"{name}"</span>:{formatJsonLine(value as Json)}
-            </span>
+            </button>
             {index < all.length - 1 && ","}
           </span>
         ))}
