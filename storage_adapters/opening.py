@@ -105,7 +105,7 @@ def open_s3(
         quotes_etags=quotes_etags,
     )
     credentials = aws_credentials(
-        environment, home=Path.home(), now_ms=now_ms, on_failed_renewal=on_failed_renewal
+        environment, home=_home_of(environment), now_ms=now_ms, on_failed_renewal=on_failed_renewal
     )
     return HttpStore(dialect, credentials, now_ms=now_ms)
 
@@ -144,9 +144,19 @@ def open_gcs(
     dialect_kind = GcsXmlDialect if speaks_xml else GcsDialect
     dialect = dialect_kind(bucket, prefix, endpoint_url=endpoint_url or emulator)
     credentials = google_credentials(
-        environment, home=Path.home(), now_ms=now_ms, on_failed_renewal=on_failed_renewal
+        environment, home=_home_of(environment), now_ms=now_ms, on_failed_renewal=on_failed_renewal
     )
     return HttpStore(dialect, credentials, now_ms=now_ms)
+
+
+def _home_of(environment: Mapping[str, str]) -> Path:
+    """Where the tools of the providers keep their files, for whoever may have no home at all."""
+    named = environment.get("HOME")
+    try:
+        return Path(named) if named else Path.home()
+    except RuntimeError:
+        # In a container, under a number that stands for no user.
+        return Path("/")
 
 
 def _open_s3_url(url: str, *, rest: str, environment: Mapping[str, str]) -> ObjectStore:

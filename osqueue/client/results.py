@@ -76,6 +76,7 @@ class WireJobs(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     completed: list[str] = []
     lost: list[str] = []
     jobs: list[WireClaimedJob] = []
+    full: list[str] = []
 
 
 class Nothing(msgspec.Struct, frozen=True):
@@ -180,6 +181,9 @@ class Completions(msgspec.Struct, frozen=True, gc=False):
     """Their leases had been lost: another attempt counts, nothing of these was applied."""
     jobs: list[ClaimedJob[Any]]
     """Claimed in the same write, where the call asked for it."""
+    full: list[str] = []
+    """Still held, nothing of these was applied: the queue has no room for the jobs that they
+    submit. Keep their leases, and complete them again after a while."""
 
 
 class Failure(msgspec.Struct, frozen=True, rename="camel"):

@@ -165,7 +165,11 @@ class WorkerCalls(Connection):
     ) -> Completions:
         """Report jobs done, and claim the next ones in the same write.
 
-        Lost leases are named in the answer, not raised.
+        Lost leases are named in the answer, not raised, and so are those that stay held because
+        the queue has no room for the jobs that they submit.
+
+        Raises:
+            QueueFull: there is no room, and nothing else to settle; nothing was applied.
         """
         params = CompleteJobsParams(
             worker_id=worker_id,
@@ -180,7 +184,7 @@ class WorkerCalls(Connection):
         )
         found = JOBS.decode(encoded)
         jobs = [ClaimedJob[Any](job, worker_id, None) for job in found.jobs]
-        return Completions(completed=found.completed, lost=found.lost, jobs=jobs)
+        return Completions(completed=found.completed, lost=found.lost, jobs=jobs, full=found.full)
 
     async def fail(
         self,

@@ -14,6 +14,7 @@ __all__ = [
     "CLIENT_REPEAT_MS_MAX",
     "DELAY_MS_MAX",
     "ERROR_LINE_CHARS_MAX",
+    "FOLLOW_UP_JOBS_RATIO",
     "FORMAT_VERSION",
     "LINEAGE_LENGTH",
     "PRIORITY_MAX",
@@ -53,10 +54,13 @@ ERROR_LINE_CHARS_MAX = 200
 """By how much of the first line of its message an error is told from others."""
 DELAY_MS_MAX = 10 * 366 * 86_400_000
 """The farthest that a job can be delayed: ten years, so that a time in microseconds is noticed."""
+FOLLOW_UP_JOBS_RATIO = 1.05
+"""What follows from finished work may fill the queue so far beyond its limit of jobs."""
 QUEUE_FULL_RATIO = 0.90
 """Past this share of the document's bytes submits are refused."""
 TEXT_CUT_RATIO = 0.95
-"""Past this share error texts and results are cut, so that completing never needs room."""
+"""Past this share error texts and results are cut, so that completing never needs room; and what
+follows from finished work finds room no more."""
 
 assert CLIENT_REPEAT_MS_MAX * 3 <= CLIENT_ENTRY_TTL_MS
 assert QUEUE_FULL_RATIO < TEXT_CUT_RATIO < 1

@@ -102,6 +102,8 @@ class JobsCompleted(msgspec.Struct, frozen=True, gc=False):
     completed: list[str]
     lost: list[str]
     claimed: JobsClaimed | None = None
+    full: list[str] = []
+    """Held as before, nothing of them applied: there is no room for the jobs that follow them."""
 
 
 class JobFailed(msgspec.Struct, frozen=True, array_like=True, tag="failed"):

@@ -241,16 +241,18 @@ class QueueState:
         return JobsClaimed(claimed)
 
     def refuse_growth(
-        self, new_jobs: Sequence[NewJob], ended: Sequence[Job] = ()
+        self, new_jobs: Sequence[NewJob], ended: Job | None = None
     ) -> QueueFull | None:
-        """Why the queue cannot take these jobs when the ended ones are gone, or None."""
+        """Why the queue cannot take these jobs, which follow from the ended one, or None."""
+        gone = [] if ended is None or ended.result_ttl_ms else [ended]
         return refuse_submit(
             self.table,
             self.rules.limits,
             new_jobs,
             stored_bytes=self.document_bytes,
-            added_bytes=estimate_bytes(new_jobs) - estimate_bytes(ended),
-            ended_count=len(ended),
+            added_bytes=estimate_bytes(new_jobs) - estimate_bytes(gone),
+            ended_count=len(gone),
+            are_follow_ups=ended is not None,
         )
 
     def take_tally(self) -> Tally:

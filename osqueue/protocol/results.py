@@ -128,6 +128,8 @@ class CompleteJobsResult(Result):
     lost: list[str]
     jobs: list[ClaimedJobView] | UnsetType = UNSET
     """Only where the request had a claim."""
+    full: list[str] | UnsetType = UNSET
+    """Still held: there is no room for the jobs that follow them. Absent: none."""
 
 
 class FailJobResult(Result):

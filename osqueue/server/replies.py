@@ -137,6 +137,8 @@ class Renderer:
 
     def jobs_completed(self, outcome: JobsCompleted) -> CompleteJobsResult:
         result = CompleteJobsResult(outcome.completed, outcome.lost)
+        if outcome.full:
+            result.full = outcome.full
         if outcome.claimed is not None:
             result.jobs = [self._claimed(job) for job in outcome.claimed.jobs]
         return result

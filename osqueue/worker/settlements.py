@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import structlog
@@ -35,6 +35,8 @@ BYTES_WANTED = 1_048_576
 """Of results and follow-up jobs in one call: more go into the next."""
 FOLLOW_UP_BYTES_EXTRA = 200
 """About what a follow-up takes beside its payload."""
+ROOM_WAIT_S = 1.0
+"""Until a completion whose follow-ups found no room is tried again."""
 
 OnCompleted = Callable[[], Awaitable[None]]
 OnFailed = Callable[[Exception, Failure], Awaitable[None]]
@@ -42,13 +44,18 @@ OnFailed = Callable[[Exception, Failure], Awaitable[None]]
 _log = structlog.get_logger("osqueue.worker")
 
 
-class _Finished(msgspec.Struct, frozen=True):
+class _Finished(msgspec.Struct, frozen=True, eq=False):
     """A job done, and who wants to know what comes of its report."""
 
     completion: Completion
     on_completed: OnCompleted | None
     on_failed: OnFailed
     """Called if the broker refuses the completion and the job fails for it."""
+
+    @property
+    def job(self) -> ClaimedJob[Any]:
+        """The job done."""
+        return cast("ClaimedJob[Any]", self.completion.job)
 
 
 class Settlements:
@@ -83,6 +90,18 @@ class Settlements:
         self._has_finished = Bell()
         self._is_completing = False
         self._under_way = 0
+        self._waiting: list[_Finished] = []
+        self._unsettled: dict[tuple[str, int | None], ClaimedJob[Any]] = {}
+
+    @property
+    def unsettled(self) -> list[ClaimedJob[Any]]:
+        """Jobs whose report is not answered: their leases are to be kept meanwhile."""
+        return list(self._unsettled.values())
+
+    @property
+    def waiting_count(self) -> int:
+        """Jobs done that wait for room for their follow-ups; they take the place of new ones."""
+        return len(self._waiting)
 
     @property
     def will_claim(self) -> bool:
@@ -92,7 +111,7 @@ class Settlements:
     @property
     def is_idle(self) -> bool:
         """Whether everything is reported."""
-        return not self.will_claim and not self._under_way
+        return not self.will_claim and not self._under_way and not self._waiting
 
     def complete(
         self,
@@ -102,26 +121,34 @@ class Settlements:
         on_failed: OnFailed,
     ) -> None:
         """Report a job done, with whatever else is done by then, and tell one of the two."""
+        self._unsettled[claimed.job_id, claimed.attempt] = claimed
         completion = Completion(claimed, succeeded.result, succeeded.submit)
         self._finished.append(_Finished(completion, on_completed, on_failed))
         self._has_finished.ring()
 
     def fail(self, claimed: ClaimedJob[Any], failed: Failed, on_failed: OnFailed) -> None:
         """Report an attempt failed."""
-        self._start(self._fail, claimed, failed.error, failed.is_final, on_failed)
+        self._report(claimed, self._fail, failed.error, failed.is_final, on_failed)
 
     def cancelled(self, claimed: ClaimedJob[Any]) -> None:
         """Report that the handler of a cancelled job has stopped: then the job is gone."""
         error = JobError(type="Cancelled", message="the job was cancelled, its handler has stopped")
-        self._start(self._report_failure, claimed, error, True)
+        self._report(claimed, self._report_failure, error, True)
 
     def give_back(self, claimed: ClaimedJob[Any]) -> None:
         """Hand the job to others, without spending its attempt."""
-        self._start(self._snooze, claimed, SNOOZE_MS_MIN)
+        self._report(claimed, self._snooze, SNOOZE_MS_MIN)
 
     def snooze(self, claimed: ClaimedJob[Any], delay_ms: int) -> None:
         """Give the job back for later, without spending its attempt."""
-        self._start(self._snooze, claimed, delay_ms)
+        self._report(claimed, self._snooze, delay_ms)
+
+    def give_back_waiting(self) -> None:
+        """Hand the jobs to others whose follow-ups find no room; they will be worked on again."""
+        waiting, self._waiting = self._waiting, []
+        for one in waiting:
+            _log.warning("given back, there is no room for what follows", job_id=one.job.job_id)
+            self.give_back(one.job)
 
     async def run(self) -> None:
         """Send completions, as many as there are by then in one call, until cancelled."""
@@ -153,27 +180,50 @@ class Settlements:
         claim = self._next_claim()
         jobs: Sequence[ClaimedJob[Any]] = ()
         completions = [one.completion for one in finished]
+        again: list[_Finished] = []
         try:
             answer = await self._client.complete_many(self._worker_id, completions, claim=claim)
             jobs = answer.jobs
             self._note_completed(finished, answer)
+            full = set(answer.full)
+            again = [one for one in finished if one.job.job_id in full]
+            self._wait_for_room(again)
         except InvalidRequest:
             # All of the call was refused for one of its results: which one, only asking tells.
             for one in finished:
-                await self._complete_alone(one)
+                if not await self._complete_alone(one):
+                    again.append(one)
+            self._wait_for_room(again)
         except QueueFull:
             # Only follow-ups need room; what has none is not to wait for it.
+            again = finished
             plain = [one for one in finished if not one.completion.submit]
-            assert len(plain) < len(finished), "a completion needs no room"
-            self._finished.extendleft(reversed(plain))
-            for one in finished:
-                if one.completion.submit:
-                    await self._complete_alone(one)
+            waiting = [one for one in finished if one.completion.submit]
+            self._finished.extendleft(reversed(plain if waiting else []))
+            self._wait_for_room(waiting or finished)
         except QueueError as error:
             _log.error("completions not settled", jobs=len(completions), error=error.message)
         finally:
+            for one in finished:
+                if one not in again:
+                    self._unsettled.pop((one.job.job_id, one.job.attempt), None)
             if claim is not None:
                 self._on_claimed(jobs, claim.limit)
+
+    def _wait_for_room(self, finished: list[_Finished]) -> None:
+        if not finished:
+            return
+        _log.warning("no room for the jobs that follow, completed later", jobs=len(finished))
+        is_timed = bool(self._waiting)
+        self._waiting += finished
+        if not is_timed:
+            self._start(self._retry_waiting)
+
+    async def _retry_waiting(self) -> None:
+        await trio.sleep(ROOM_WAIT_S)
+        self._finished.extend(self._waiting)
+        self._waiting = []
+        self._has_finished.ring()
 
     def _note_completed(self, finished: Sequence[_Finished], answer: Completions) -> None:
         completed = set(answer.completed)
@@ -183,17 +233,20 @@ class Settlements:
         for job_id in answer.lost:
             _log.warning("completed too late, another attempt counts", job_id=job_id)
 
-    async def _complete_alone(self, finished: _Finished) -> None:
+    async def _complete_alone(self, finished: _Finished) -> bool:
+        """Whether it is settled; otherwise there is no room for what follows."""
         completion = finished.completion
-        job = completion.job
+        job = finished.job
         try:
             answer = await self._client.complete_many(self._worker_id, [completion], claim=None)
             self._note_completed([finished], answer)
-        except (InvalidRequest, QueueFull) as refusal:
-            is_final = isinstance(refusal, InvalidRequest)
-            await self._fail(job, refusal, is_final, finished.on_failed)
+        except InvalidRequest as refusal:
+            await self._fail(job, refusal, True, finished.on_failed)
+        except QueueFull:
+            return False
         except QueueError as refusal:
             _log.error("completion not settled", job_id=job.job_id, error=refusal.message)
+        return True
 
     async def _fail(self, job: Held, error: Exception, is_final: bool, on_failed: OnFailed) -> None:
         found = await self._report_failure(job, error, is_final)
@@ -219,13 +272,29 @@ class Settlements:
         except QueueError as refusal:
             _log.warning("not given back", job_id=job.job_id, error=refusal.message)
 
-    def _start(self, report: Callable[..., Awaitable[object]], *arguments: object) -> None:
-        self._under_way += 1
-        self._nursery.start_soon(self._run_report, report, arguments)
-
-    async def _run_report(
-        self, report: Callable[..., Awaitable[object]], arguments: tuple[object, ...]
+    def _report(
+        self, job: ClaimedJob[Any], report: Callable[..., Awaitable[object]], *arguments: object
     ) -> None:
-        await report(*arguments)
+        """Report what became of a job, whose lease is kept until that is answered."""
+        self._unsettled[job.job_id, job.attempt] = job
+        self._start(self._report_one, job, report, arguments)
+
+    async def _report_one(
+        self,
+        job: ClaimedJob[Any],
+        report: Callable[..., Awaitable[object]],
+        arguments: tuple[object, ...],
+    ) -> None:
+        await report(job, *arguments)
+        self._unsettled.pop((job.job_id, job.attempt), None)
+
+    def _start(self, act: Callable[..., Awaitable[object]], *arguments: object) -> None:
+        self._under_way += 1
+        self._nursery.start_soon(self._run, act, arguments)
+
+    async def _run(
+        self, act: Callable[..., Awaitable[object]], arguments: tuple[object, ...]
+    ) -> None:
+        await act(*arguments)
         self._under_way -= 1
         self._changed.ring()

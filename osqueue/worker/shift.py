@@ -116,11 +116,17 @@ class Shift:
         await keep_leases(
             self._client,
             self._worker_id,
-            held=lambda: [attempt.claimed for attempt in self._held.values()],
+            held=self._list_held,
             has_held=self._has_held,
             on_lost=lambda claimed: self._stop(claimed, "lost"),
             on_cancel_requested=lambda claimed: self._stop(claimed, "cancelled"),
         )
+
+    def _list_held(self) -> list[ClaimedJob[Any]]:
+        """What this worker must keep: what it works on, and what it has not reported yet."""
+        held = [attempt.claimed for attempt in self._held.values()]
+        # Of a job claimed anew the newest attempt, which is the last.
+        return [*self._settlements.unsettled, *held]
 
     async def _poll(self) -> None:
         """Wait at the broker for jobs, whenever no report is on its way that would bring some."""
@@ -153,6 +159,7 @@ class Shift:
         settings = self._settings
         capacity = settings.concurrency + settings.prefetch
         taken = len(self._running) + len(self._ready) + self._reserved
+        taken += self._settlements.waiting_count
         return 0 if self._is_draining else min(max(capacity - taken, 0), CLAIM_JOBS_MAX)
 
     def _next_claim(self) -> Claim | None:
@@ -266,6 +273,7 @@ class Shift:
             _log.warning("stopped, not finished in time", job_id=attempt.claimed.job_id)
             attempt.stop("drained")
             attempt.leave_thread()
+        self._settlements.give_back_waiting()
         with trio.move_on_after(GIVE_BACK_S):
             await self._wait_until_done()
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from osqueue.client.blocking import BlockingClient
 from tests.end_to_end.processes import free_port
 
-__all__ = ["Broker", "run_broker"]
+__all__ = ["Broker", "run_broker", "run_pair"]
 
 SETTINGS = {
     "BROKER_HEARTBEAT_TIMEOUT_MS": "2000",
@@ -53,9 +53,11 @@ class Broker:
 
 
 @contextmanager
-def run_broker(directory: Path, *, settings: Mapping[str, str] | None = None) -> Iterator[Broker]:
+def run_broker(
+    directory: Path, *, settings: Mapping[str, str] | None = None, port: int | None = None
+) -> Iterator[Broker]:
     """A broker whose store and log lie in `directory`; serving on entry, killed at the end."""
-    port = free_port()
+    port = port or free_port()
     log = directory / f"broker-{port}.log"
     environment = {
         **os.environ,
@@ -80,3 +82,15 @@ def run_broker(directory: Path, *, settings: Mapping[str, str] | None = None) ->
             yield broker
         finally:
             broker.kill()
+
+
+@contextmanager
+def run_pair(directory: Path) -> Iterator[tuple[Broker, Broker]]:
+    """A leader and its standby on one store, whose pages may use each other."""
+    ports = (free_port(), free_port())
+    peers = {"PEER_URLS": ",".join(f"http://127.0.0.1:{port}" for port in ports)}
+    with (
+        run_broker(directory, settings=peers, port=ports[0]) as leader,
+        run_broker(directory, settings=peers, port=ports[1]) as standby,
+    ):
+        yield leader, standby

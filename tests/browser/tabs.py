@@ -6,12 +6,16 @@ import re
 from types import TracebackType
 from typing import Literal, Self
 
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, WebError
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, WebError, expect
 
 __all__ = ["DESKTOP", "PHONE", "Tabs"]
 
 DESKTOP = (1280, 800)
 PHONE = (390, 844)
+PATIENCE_MS = 15_000
+"""How long a tab may take for what is expected of it, on a machine that has much to do."""
+
+expect.set_options(timeout=PATIENCE_MS)
 
 
 class Tabs:
@@ -52,6 +56,7 @@ class Tabs:
             reduced_motion="reduce",
         )
         self._contexts.append(context)
+        context.set_default_timeout(PATIENCE_MS)
         context.on("console", self._hear)
         context.on("weberror", self._hear_error)
         page = context.new_page()

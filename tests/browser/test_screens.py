@@ -2,21 +2,71 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 from typing import Literal
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.brokers import Broker, run_broker
-from tests.browser.conftest import ARTIFACTS
+from tests.browser.conftest import ARTIFACTS, ROOT
 from tests.browser.measures import find_hidden_text, find_violations
-from tests.browser.scenes import fill_queue
+from tests.browser.scenes import DEAD_JOB_ID, SEEN_JOB_ID, fill_queue
 from tests.browser.tabs import DESKTOP, PHONE, Tabs
 
 pytestmark = pytest.mark.slow
 
-PAGES = {"state": "/state"}
+IMAGES = ROOT / "docs" / "images"
+SHOWN = {"jobs-drawer-1280-light": "jobs.png"}
+"""What the README shows, written only for UPDATE_SCREENSHOTS=1."""
+Theme = Literal["light", "dark"]
+
+
+def leave(page: Page) -> None:
+    """Look at the page as it opens."""
+
+
+def select_three(page: Page) -> None:
+    """Select the first three jobs."""
+    for row in range(3):
+        page.locator(".job-row input[type=checkbox]").nth(row).click()
+
+
+def ask_to_delete(page: Page) -> None:
+    """Be asked for a confirmation."""
+    select_three(page)
+    page.get_by_role("region", name="Actions").get_by_role("button", name="Delete").click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+
+
+def search(page: Page) -> None:
+    """Find a job in the document, and unfold it."""
+    page.get_by_label("Search the document").fill("ada@")
+    page.locator(".hit").click()
+    page.get_by_role("button", name='"epoch":1').focus()
+
+
+def show_keys(page: Page) -> None:
+    """Open the sheet of keys."""
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog", name="Keys")).to_be_visible()
+
+
+SCENES: dict[str, tuple[str, Callable[[Page], None]]] = {
+    "jobs": ("/jobs", leave),
+    "jobs-selected": ("/jobs?status=dead", select_three),
+    "jobs-confirmed": ("/jobs?status=dead", ask_to_delete),
+    "jobs-drawer": (f"/jobs?status=dead&job={DEAD_JOB_ID}", leave),
+    "jobs-none": ("/jobs?type=nobody", leave),
+    "job": (f"/jobs/{DEAD_JOB_ID}", leave),
+    "job-done": (f"/jobs/{SEEN_JOB_ID}", leave),
+    "job-unknown": ("/jobs/nobody", leave),
+    "dead": ("/dead", leave),
+    "state": ("/state", leave),
+    "state-searched": ("/state", search),
+    "keys": ("/state", show_keys),
+}
 
 
 @pytest.fixture(scope="module")
@@ -30,16 +80,14 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["1280", "390"])
-@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("name", SCENES)
 def test_page_is_whole_readable_and_accessible(
-    shop: Broker,
-    tabs: Tabs,
-    name: str,
-    size: tuple[int, int],
-    theme: Literal["light", "dark"],
+    shop: Broker, tabs: Tabs, name: str, size: tuple[int, int], theme: Theme
 ) -> None:
-    page = tabs.open(shop.url + PAGES[name], theme=theme, size=size)
+    address, prepare = SCENES[name]
+    page = tabs.open(shop.url + address, theme=theme, size=size)
     settle(page)
+    prepare(page)
     keep(page, f"{name}-{size[0]}-{theme}")
     complaints = find_hidden_text(page) + find_violations(page)
     assert not complaints, "\n".join(complaints)
@@ -52,6 +100,9 @@ def settle(page: Page) -> None:
 
 
 def keep(page: Page, name: str) -> None:
-    """Keep a screenshot."""
+    """Keep a screenshot, and put it where the README finds it if that is asked for."""
     ARTIFACTS.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=ARTIFACTS / f"{name}.png")
+    image = page.screenshot(path=ARTIFACTS / f"{name}.png")
+    if name in SHOWN and os.environ.get("UPDATE_SCREENSHOTS") == "1":
+        IMAGES.mkdir(parents=True, exist_ok=True)
+        (IMAGES / SHOWN[name]).write_bytes(image)

@@ -155,6 +155,33 @@ async def test_opened_buckets_find_their_credentials(peers: Peers) -> None:
         await whole.aclose()
 
 
+async def test_opened_bucket_finds_keys_in_the_home_of_its_environment(
+    peers: Peers, tmp_path: Path
+) -> None:
+    s3 = peers.ministack
+    (tmp_path / ".aws").mkdir()
+    (tmp_path / ".aws/credentials").write_text(
+        f"[default]\naws_access_key_id = {s3.keys.access_key_id}\n"
+        f"aws_secret_access_key = {s3.keys.secret_access_key}\n"
+    )
+    url = f"s3://{BUCKET}/at-home/?region=eu-central-1&endpoint_url={s3.url}"
+    store = open_store(url, environment={"HOME": str(tmp_path)})
+    assert await store.list("") == []
+    await store.aclose()
+
+
+async def test_bucket_is_opened_for_a_user_without_a_home(
+    peers: Peers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr("os.getuid", lambda: 4_000_000_000)
+    s3 = peers.ministack
+    url = f"s3://{BUCKET}/homeless/?region=eu-central-1&endpoint_url={s3.url}"
+    store = open_store(url, environment=s3.environment)
+    assert await store.list("") == []
+    await store.aclose()
+
+
 def test_open_loads_only_the_adapter_asked_for() -> None:
     program = (
         "import sys; from storage_adapters.opening import open_store; open_store('memory:');"

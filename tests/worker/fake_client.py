@@ -30,6 +30,8 @@ class FakeClient:
         self.refusals: list[QueueError] = []
         """Raised by the next claims and completions."""
         self.lost: set[str] = set()
+        self.full: set[str] = set()
+        """Jobs whose follow-ups find no room."""
         self.submitted: list[NewJob] = []
         """With completions, refused ones too."""
         self.calls: list[tuple[str, Any]] = []
@@ -71,7 +73,8 @@ class FakeClient:
         self.submitted += [job for completion in completions for job in completion.submit]
         await self._travel()
         return Completions(
-            completed=[job_id for job_id in job_ids if job_id not in self.lost],
+            completed=[job_id for job_id in job_ids if job_id not in self.lost | self.full],
+            full=[job_id for job_id in job_ids if job_id in self.full],
             lost=[job_id for job_id in job_ids if job_id in self.lost],
             jobs=self._take(claim.limit) if claim else [],
         )

@@ -145,20 +145,59 @@ async def test_follow_ups_go_with_their_completion(desk: Desk, autojump_clock: C
     assert desk.told == [("a", "completed")]
 
 
-async def test_follow_ups_that_do_not_fit_fail_their_job_and_hold_up_no_other(
+async def test_completions_whose_follow_ups_find_no_room_wait_and_hold_up_no_other(
     desk: Desk, autojump_clock: Clock
 ) -> None:
-    desk.client.refusals = [QueueFull("no"), QueueFull("no")]
+    desk.client.full = {"b"}
     desk.complete(A)
     desk.complete(B, make_follow_up(1))
     desk.complete(C)
+    await trio.sleep(0.5)
+    assert sorted(desk.told) == [("a", "completed"), ("c", "completed")]
+    assert (desk.settlements.unsettled, desk.settlements.waiting_count) == ([B], 1)
+    assert not desk.settlements.is_idle
+    assert not desk.settlements.will_claim
+    desk.client.full.clear()
     await desk.settle()
-    assert [job_ids for job_ids, _ in desk.client.named("complete_many")] == [
-        ["a", "b", "c"],
-        ["b"],
-        ["a", "c"],
-    ]
-    assert desk.client.named("fail") == [("b", "no", False)]
+    assert desk.told[-1] == ("b", "completed")
+    assert desk.client.named("fail") == []
+    assert desk.settlements.unsettled == []
+
+
+async def test_call_refused_for_want_of_room_is_made_again(
+    desk: Desk, autojump_clock: Clock
+) -> None:
+    desk.client.refusals = [QueueFull("no"), QueueFull("no")]
+    desk.complete(A, make_follow_up(1))
+    desk.complete(B)
+    await desk.settle()
+    calls = [job_ids for job_ids, _ in desk.client.named("complete_many")]
+    assert calls == [["a", "b"], ["b"], ["a", "b"]]
+    assert sorted(desk.told) == [("a", "completed"), ("b", "completed")]
+
+
+async def test_what_finds_no_room_until_the_end_is_given_back(
+    desk: Desk, autojump_clock: Clock
+) -> None:
+    desk.client.refusals = [InvalidRequest("no"), QueueFull("no")]
+    desk.complete(A, make_follow_up(1))
+    await trio.sleep(0.5)
+    desk.settlements.give_back_waiting()
+    await desk.settle()
+    assert desk.client.named("snooze") == [("a", 1_000)]
+    assert desk.settlements.unsettled == []
+
+
+async def test_leases_are_kept_until_the_report_is_answered(
+    desk: Desk, autojump_clock: Clock
+) -> None:
+    desk.complete(A)
+    desk.fail(B, Failed(ValueError("no")))
+    desk.settlements.give_back(C)
+    await trio.testing.wait_all_tasks_blocked()
+    assert desk.settlements.unsettled == [A, B, C]
+    await desk.settle()
+    assert desk.settlements.unsettled == []
 
 
 @pytest.mark.parametrize(("payload", "count"), [(b"x" * 700_000, 1), (b"", 3_000)])

@@ -6,9 +6,6 @@ import "./styles/tokens.css";
 import "./styles/ground.css";
 import "./styles/frame.css";
 import "./styles/parts.css";
-import "./styles/jobs.css";
-import "./styles/dead.css";
-import "./styles/state.css";
 
 const root = document.getElementById("page");
 if (root === null) throw new Error("index.html has no element #page");

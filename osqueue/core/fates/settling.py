@@ -18,7 +18,6 @@ from osqueue.core.mutations import (
     ExpireJobs,
     FailJob,
     GiveBackJobs,
-    NewJob,
     SnoozeJob,
     StartDueJobs,
 )
@@ -45,49 +44,42 @@ __all__ = [
 
 
 def complete_jobs(state: QueueState, mutation: CompleteJobs, now_ms: int, _: int) -> Outcome:
-    """Each completion with its follow-up jobs, together or not at all; then the claim."""
+    """Each completion with its follow-up jobs, together or not at all; then the claim.
+
+    One whose follow-up jobs find no room stays held (docs/decisions/0007); where that is
+    all there is to settle, the whole is refused.
+    """
     table, worker_id = state.table, mutation.worker_id
     completions = mutation.completions
     if mutation.is_single and table.find_held(worker_id, completions[0].lease) is None:
         return refuse_lost(worker_id, completions[0].lease)
-    refusal = _refuse_follow_ups(state, mutation)
-    if refusal is not None:
-        return refusal
+    refusal: QueueFull | None = None
     completed: list[str] = []
     lost: list[str] = []
+    full: list[str] = []
     for done in completions:
         job = table.find_held(worker_id, done.lease)
         if job is None:
             lost.append(done.lease.job_id)
             continue
+        if done.submit:
+            no_room = state.refuse_growth(done.submit, job)
+            if no_room is not None:
+                refusal = no_room
+                full.append(job.id)
+                continue
         _finish(state, job, done.result, now_ms)
         if done.submit:
             state.enqueue_all(done.submit, now_ms)
         completed.append(job.id)
+    if refusal is not None and not completed:
+        return refusal
     state.workers.heard_of(worker_id, now_ms).completed += len(completed)
     state.tally.completed += len(completed)
     claimed = None
     if mutation.claim is not None:
         claimed = state.claim_under(mutation.claim_repeat_id, mutation.claim, now_ms)
-    return JobsCompleted(completed, lost, claimed)
-
-
-def _refuse_follow_ups(state: QueueState, mutation: CompleteJobs) -> QueueFull | None:
-    """Why the jobs that completions submit do not fit, those that end taken off."""
-    for done in mutation.completions:
-        if done.submit:
-            break
-    else:
-        return None
-    new_jobs: list[NewJob] = []
-    ended: dict[str, Job] = {}
-    for done in mutation.completions:
-        job = state.table.find_held(mutation.worker_id, done.lease)
-        if job is not None and job.id not in ended:
-            ended[job.id] = job
-            new_jobs += done.submit
-    gone = [job for job in ended.values() if not job.result_ttl_ms]
-    return state.refuse_growth(new_jobs, gone) if new_jobs else None
+    return JobsCompleted(completed, lost, claimed, full)
 
 
 def _finish(state: QueueState, job: Job, result: msgspec.Raw | None, now_ms: int) -> None:

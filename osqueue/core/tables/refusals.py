@@ -6,7 +6,12 @@ from collections.abc import Iterable, Sequence
 
 from osqueue.core.errors import JobNotFound, JobNotHeld, QueueFull
 from osqueue.core.job import Job
-from osqueue.core.limits import QUEUE_FULL_RATIO, Limits
+from osqueue.core.limits import (
+    FOLLOW_UP_JOBS_RATIO,
+    QUEUE_FULL_RATIO,
+    TEXT_CUT_RATIO,
+    Limits,
+)
 from osqueue.core.mutations import Lease, NewJob
 from osqueue.core.tables.job_table import JobTable
 
@@ -31,26 +36,32 @@ def refuse_submit(
     stored_bytes: int,
     added_bytes: int,
     ended_count: int = 0,
+    are_follow_ups: bool = False,
 ) -> QueueFull | None:
     """Why these jobs do not fit into the queue; None where they do.
 
     Where other jobs end in the same step (`ended_count`, and their bytes taken off `added_bytes`),
     only growth is refused: a full queue whose jobs each submit the next one must not get stuck.
+    What follows from finished work may use a reserve that producers may not, so that they cannot
+    keep workers from settling, and dead letters do not hold it up: that would make more of them.
     """
     added_count = len(new_jobs) - ended_count
-    if added_count > 0 and len(table.by_id) + added_count > limits.jobs_max:
+    jobs_max, share = limits.jobs_max, QUEUE_FULL_RATIO
+    if are_follow_ups:
+        jobs_max, share = int(jobs_max * FOLLOW_UP_JOBS_RATIO), TEXT_CUT_RATIO
+    if added_count > 0 and len(table.by_id) + added_count > jobs_max:
         return QueueFull(
             f"the queue holds {len(table.by_id)} jobs, with these {len(new_jobs)} it would "
-            f"pass its limit (JOBS_MAX) of {limits.jobs_max}: wait until workers catch up"
+            f"pass {jobs_max}, its limit (JOBS_MAX) is {limits.jobs_max}: wait for the workers"
         )
-    bytes_max = int(limits.document_bytes_max * QUEUE_FULL_RATIO)
+    bytes_max = int(limits.document_bytes_max * share)
     if added_bytes > 0 and stored_bytes + added_bytes > bytes_max:
         return QueueFull(
             f"the queue takes {stored_bytes} bytes, with {added_bytes} for these jobs it would "
-            f"pass {bytes_max}, 90 % of its limit (DOCUMENT_BYTES_MAX) of "
+            f"pass {bytes_max}, {share:.0%} of its limit (DOCUMENT_BYTES_MAX) of "
             f"{limits.document_bytes_max}: wait until workers catch up"
         )
-    if table.counts["dead"] >= limits.dead_jobs_max:
+    if not are_follow_ups and table.counts["dead"] >= limits.dead_jobs_max:
         return QueueFull(
             f"{table.counts['dead']} dead letters reach the limit (DEAD_JOBS_MAX) of "
             f"{limits.dead_jobs_max}: redrive or delete some",

@@ -50,7 +50,14 @@ class _Duplicates(msgspec.Struct, frozen=True, array_like=True, tag="duplicates"
 class _Lost(msgspec.Struct, frozen=True, array_like=True, tag="lost"):
     """Of completions: which did not count."""
 
-    job_ids: list[str]
+    lost: list[str]
+
+
+class _Full(msgspec.Struct, frozen=True, array_like=True, tag="full"):
+    """Of completions: which stayed held for want of room, and which did not count."""
+
+    full: list[str]
+    lost: list[str]
 
 
 _SmallOutcome: TypeAlias = (
@@ -88,6 +95,8 @@ def store_answer(mutation: Mutation, outcome: Outcome) -> msgspec.Raw | None:
         found = [(index, outcome.job_ids[index]) for index in outcome.duplicates]
         return msgspec.Raw(_encode(_Duplicates(found)))
     if isinstance(outcome, JobsCompleted):
+        if outcome.full:
+            return msgspec.Raw(_encode(_Full(outcome.full, outcome.lost)))
         return msgspec.Raw(_encode(_Lost(outcome.lost))) if outcome.lost else None
     assert type(outcome) is _STORED_FORMS.get(type(mutation)), f"{outcome} has no stored form"
     return msgspec.Raw(_encode(outcome))
@@ -124,9 +133,11 @@ def _read_completed(mutation: CompleteJobs, answer: msgspec.Raw | None) -> JobsC
     job_ids = [done.lease.job_id for done in mutation.completions]
     if answer is None:
         return JobsCompleted(job_ids, [])
-    lost = msgspec.json.decode(answer, type=_Lost).job_ids
+    stored: _Lost | _Full = msgspec.json.decode(answer, type=_Lost | _Full)
+    lost = stored.lost
+    full: list[str] = stored.full if isinstance(stored, _Full) else []
     # A request may name a job twice: then one of the two is lost.
-    left = Counter(lost)
+    left = Counter(lost + full)
     completed: list[str] = []
     for job_id in job_ids:
         if left[job_id]:
@@ -135,4 +146,4 @@ def _read_completed(mutation: CompleteJobs, answer: msgspec.Raw | None) -> JobsC
             completed.append(job_id)
     if left.total():
         raise LookupError("it tells of jobs that are not in this request")
-    return JobsCompleted(completed, lost)
+    return JobsCompleted(completed, lost, full=full)

@@ -5,6 +5,7 @@ import random
 import pytest
 from msgspec import UNSET, Raw
 
+from osqueue.core.document import encode_document
 from osqueue.core.errors import JobNotHeld, QueueFull
 from osqueue.core.job import Job, JobError
 from osqueue.core.mutations import (
@@ -17,6 +18,7 @@ from osqueue.core.mutations import (
     Lease,
     SnoozeJob,
     StartDueJobs,
+    SubmitJobs,
 )
 from osqueue.core.outcomes import JobFailed, JobsCompleted, JobsExtended, JobSnoozed
 from osqueue.core.queue_state import QueueState
@@ -28,12 +30,15 @@ from tests.builders import (
     claim,
     complete,
     fail,
+    make_header,
     make_job,
     make_new_job,
+    make_repeat,
     make_rules,
     make_state,
     only,
     refused,
+    reload,
     submit,
 )
 
@@ -155,6 +160,63 @@ def test_complete_whose_follow_up_jobs_do_not_fit_is_refused_as_a_whole() -> Non
     assert "JOBS_MAX" in refused(outcome, QueueFull).message
     assert state.table.by_id["job-1"].is_held
     assert not state.has_changed
+
+
+def test_completions_whose_follow_up_jobs_do_not_fit_stay_held_and_the_others_count() -> None:
+    state = make_state(held(1), held(2), held(3), rules=make_rules(jobs_max=3))
+    mutation = CompleteJobs(
+        worker_id="worker-1",
+        completions=[
+            Completion(lease=Lease("job-1"), submit=[make_new_job(n) for n in range(4, 8)]),
+            Completion(lease=Lease("job-2"), submit=[make_new_job(9)]),
+            Completion(lease=Lease("job-3")),
+            Completion(lease=Lease("gone")),
+        ],
+        claim=ClaimJobs(worker_id="worker-1"),
+        repeat=make_repeat(1),
+    )
+    outcome = apply(state, mutation)
+    assert isinstance(outcome, JobsCompleted)
+    assert (outcome.completed, outcome.lost, outcome.full) == (
+        ["job-2", "job-3"],
+        ["gone"],
+        ["job-1"],
+    )
+    assert outcome.claimed is not None
+    assert [job.job_id for job in outcome.claimed.jobs] == ["job-9"]
+    assert state.table.by_id["job-1"].is_held
+    assert set(state.table.by_id) == {"job-1", "job-9"}
+    again = apply(reload(state), mutation)
+    assert isinstance(again, JobsCompleted)
+    assert (again.completed, again.lost, again.full) == (
+        outcome.completed,
+        outcome.lost,
+        outcome.full,
+    )
+
+
+@pytest.mark.parametrize(
+    ("limits", "stored_bytes"),
+    [
+        ({"dead_jobs_max": 0}, 0),
+        ({"jobs_max": 100}, 0),
+        ({"document_bytes_max": 10_000}, 9_100),
+    ],
+)
+def test_follow_up_jobs_have_a_reserve_that_producers_do_not(
+    limits: dict[str, int], stored_bytes: int
+) -> None:
+    jobs = [held(order) for order in range(1, 101)]
+    state = make_state(*jobs, rules=make_rules(**limits))
+    encode_document(make_header(), {}, state)
+    if stored_bytes:
+        state.added_bytes = stored_bytes - state.document_bytes
+    new_job = SubmitJobs(jobs=[make_new_job(500)])
+    refused(state.apply(new_job, now_ms=NOW_MS, steady_ms=STEADY_MS), QueueFull)
+    done = Completion(lease=Lease("job-1"), submit=[make_new_job(n) for n in (501, 502)])
+    mutation = CompleteJobs(worker_id="worker-1", completions=[done])
+    outcome = state.apply(mutation, now_ms=NOW_MS, steady_ms=STEADY_MS)
+    assert outcome == JobsCompleted(["job-1"], [])
 
 
 def test_complete_in_a_full_queue_may_submit_as_much_as_it_removes() -> None:

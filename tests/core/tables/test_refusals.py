@@ -40,7 +40,7 @@ def test_submit_within_all_limits_is_not_refused() -> None:
 
 
 def test_submit_past_the_most_jobs_is_refused() -> None:
-    assert "JOBS_MAX) of 3" in message(Limits(jobs_max=3), 2)
+    assert "pass 3, its limit (JOBS_MAX) is 3" in message(Limits(jobs_max=3), 2)
 
 
 def test_submit_past_90_percent_of_the_bytes_is_refused() -> None:

@@ -67,6 +67,7 @@ STORED: list[tuple[Mutation, Outcome]] = [
     (SUBMIT, JobsSubmitted(["x", "job-2", "job-3"], [0, 2])),
     (COMPLETE, JobsCompleted(["a", "c"], ["b", "a"])),
     (COMPLETE, JobsCompleted([], ["a", "b", "a", "c"])),
+    (COMPLETE, JobsCompleted(["b"], ["a"], full=["a", "c"])),
 ]
 IMPLIED: list[tuple[Mutation, Outcome]] = [
     (SUBMIT, JobsSubmitted(["job-1", "job-2", "job-3"])),
@@ -106,6 +107,7 @@ def test_answers_are_stored_in_a_form_that_is_decided() -> None:
         b'["duplicates",[[0,"x"],[2,"job-3"]]]',
         b'["lost",["b","a"]]',
         b'["lost",["a","b","a","c"]]',
+        b'["full",["a","c"],["a"]]',
     ]
 
 

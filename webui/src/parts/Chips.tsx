@@ -26,8 +26,7 @@ export function Chips<Value extends string>({ label, chips, chosen, onChoose }: 
           aria-pressed={value === chosen}
           onClick={() => onChoose(value)}
         >
-          {name}
-          {count !== undefined && <span class="chip-count">{formatCount(count)}</span>}
+          {name} {count !== undefined && <span class="chip-count">{formatCount(count)}</span>}
         </button>
       ))}
     </div>

@@ -69,7 +69,11 @@ export function JobListing() {
     { keys: "enter", what: "Open the job", act: () => idAt(current) && show(idAt(current) ?? "") },
     { keys: "r", what: "Retry, or run now", act: () => act(RETRY) },
     { keys: "c", what: "Cancel", act: () => act(CANCEL) },
-    { keys: "Escape", what: "Release the selection", act: () => setSelection(NOTHING) },
+    {
+      keys: "Escape",
+      what: "Close the job, or release the selection",
+      act: () => (open === undefined ? setSelection(NOTHING) : setQuery({ job: undefined })),
+    },
   ]);
 
   return (
@@ -138,15 +142,17 @@ function News({
   isOutdated: boolean;
   listAgain: () => void;
 }) {
+  const parts: string[] = [];
   const fresh = list?.news.size ?? 0;
-  const isShown = fresh > 0 || isOutdated;
-  const most = fresh >= NEWS_MAX ? "+" : "";
+  const left = list?.left.size ?? 0;
+  if (fresh > 0) parts.push(`${formatCount(fresh)}${fresh >= NEWS_MAX ? "+" : ""} new`);
+  if (left > 0) parts.push(`${formatCount(left)} gone`);
+  if (isOutdated) parts.push("some changes missed");
   return (
     <p class="news" role="status">
-      {isShown && (
+      {parts.length > 0 && (
         <button type="button" class="chip" onClick={listAgain}>
-          {fresh > 0 ? `${formatCount(fresh)}${most} new` : "The list may have changed"}
-          <span class="news-verb">Show</span>
+          {parts.join(", ")} <span class="news-verb">Show</span>
         </button>
       )}
     </p>

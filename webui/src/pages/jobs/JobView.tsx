@@ -86,7 +86,7 @@ function Actions({ watched, job, onGone }: { watched: Watched; job: Job; onGone:
   ]);
   const isCancelled = job.cancelRequested === true && job.status === "in_progress";
   return (
-    <p class="job-actions">
+    <div class="job-actions">
       {can(RETRY) && (
         <ActionButton act={retry}>{job.status === "dead" ? "Retry" : "Run now"}</ActionButton>
       )}
@@ -109,12 +109,13 @@ function Actions({ watched, job, onGone }: { watched: Watched; job: Job; onGone:
           isDangerous={asked.isDangerous}
           act={async () => {
             await act<Changed>(asked.method, { jobIds: [job.id] });
+            watched.lookAgain();
             if (asked === DELETE) onGone();
           }}
           onClose={() => setAsked(undefined)}
         />
       )}
-    </p>
+    </div>
   );
 }
 

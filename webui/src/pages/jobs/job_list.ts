@@ -36,6 +36,8 @@ export class JobList {
   isOpen = false;
   error: Error | undefined;
   readonly news = new Set<string>();
+  /** Jobs in rows that the filter would no longer find. */
+  readonly left = new Set<string>();
   readonly #ask: Ask;
   readonly #withPayloads: boolean;
   readonly #rows = new Map<number, Row>();
@@ -93,6 +95,8 @@ export class JobList {
       const row = place === undefined ? undefined : this.#rows.get(place);
       if (place !== undefined && row !== undefined) {
         this.#rows.set(place, changed(row, change));
+        if (this.#hasLeft(change)) this.left.add(change.id);
+        else this.left.delete(change.id);
       } else if (change.status === "gone") {
         this.news.delete(change.id);
       } else if (this.#isNew(change) && this.news.size < NEWS_MAX) {
@@ -100,6 +104,11 @@ export class JobList {
       }
     }
     this.revision.value += 1;
+  }
+
+  #hasLeft({ status }: JobChange): boolean {
+    const wanted = this.view.filter.status;
+    return wanted === undefined ? status === "gone" || status === "completed" : status !== wanted;
   }
 
   /** Whether a job that is in no row has come into this list. What only a look can tell is not. */

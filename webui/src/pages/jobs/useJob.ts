@@ -12,10 +12,14 @@ export interface Watched {
   ended: "completed" | "gone" | undefined;
   /** There is no such job, or it could not be asked for. */
   problem: QueueError | undefined;
+  /** Asks for it again, after something that the broker tells nobody of. */
+  lookAgain: () => void;
 }
 
+type Known = Omit<Watched, "lookAgain"> & { id: string };
+
 export function useJob(id: string): Watched {
-  const [watched, setWatched] = useState<Watched & { id: string }>(nothing(id));
+  const [watched, setWatched] = useState<Known>(nothing(id));
   const isFetching = useRef(false);
   const isStale = useRef(false);
   const latestId = useRef(id);
@@ -53,22 +57,19 @@ export function useJob(id: string): Watched {
   useSignalEffect(() => {
     if (connection.value.kind === "leading") void refetch();
   });
-  return watched.id === id ? watched : nothing(id);
+  return { ...(watched.id === id ? watched : nothing(id)), lookAgain: () => void refetch() };
 }
 
-function nothing(id: string): Watched & { id: string } {
+function nothing(id: string): Known {
   return { id, job: undefined, ended: undefined, problem: undefined };
 }
 
-function withStatus(
-  before: Watched & { id: string },
-  status: JobStatus | "gone",
-): Watched & { id: string } {
+function withStatus(before: Known, status: JobStatus | "gone"): Known {
   if (before.job === undefined) return before;
   return { ...before, ended: status === "gone" || status === "completed" ? status : undefined };
 }
 
-function ended(before: Watched & { id: string }, error: QueueError): Watched & { id: string } {
+function ended(before: Known, error: QueueError): Known {
   const isGone = error.tag === "JobNotFound" && before.job !== undefined;
   if (isGone) return { ...before, ended: before.ended ?? "gone", problem: undefined };
   return { ...before, problem: error };

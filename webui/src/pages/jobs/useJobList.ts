@@ -24,9 +24,11 @@ export function useJobList(view: View): Listed {
   const [isOutdated, setOutdated] = useState(false);
   const shown = useRef(list);
   shown.current = list;
+  const latest = useRef<JobList>(undefined);
 
   useEffect(() => {
     const next = new JobList(view, ask, arePayloadsSmall());
+    latest.current = next;
     next.want(0, FIRST_ROWS);
     // The old rows stay until the new ones are there.
     const stop = effect(() => {
@@ -44,6 +46,7 @@ export function useJobList(view: View): Listed {
   useSignalEffect(() => {
     const { jobs, missed } = changes.value;
     shown.current?.apply(jobs);
+    if (latest.current !== shown.current) latest.current?.apply(jobs);
     if (missed > 0) setOutdated(true);
   });
   const wasLeading = useRef(true);

@@ -25,8 +25,10 @@ export function HeaderLine({ header }: { header: Record<string, unknown> | undef
         {"{"}
         {Object.entries(header).map(([name, value], index, all) => (
           <span key={name}>
-            <button
-              type="button"
+            {/* A button cannot be broken over two lines. */}
+            <span
+              role="button"
+              tabIndex={0}
               class="header-field"
               aria-describedby="header-meaning"
               aria-pressed={field === name}
@@ -35,7 +37,7 @@ export function HeaderLine({ header }: { header: Record<string, unknown> | undef
               onClick={() => setField(name)}
             >
               <span class="header-name">"{name}"</span>:{formatJsonLine(value as Json)}
-            </button>
+            </span>
             {index < all.length - 1 && ","}
           </span>
         ))}

@@ -8,6 +8,7 @@ import { type Fetched, fetchDocument } from "./fetch_document.ts";
 import { HeaderLine } from "./HeaderLine.tsx";
 import { focusSearch, Search } from "./Search.tsx";
 import { type Place, Sections } from "./Sections.tsx";
+import "./state.css";
 
 export function StatePage() {
   const [fetched, setFetched] = useState<Fetched>();

@@ -112,7 +112,7 @@ describe("what the broker tells", () => {
     expect(list.rowAt(3)).toMatchObject({ status: "in_progress", attempts: 1, workerId: "w1" });
     list.apply([change({ id: "job-3", status: "completed", attempts: 1, workerId: "w1" })]);
     expect(list.rowAt(3)?.workerId).toBeUndefined();
-    expect([list.length, list.news.size]).toEqual([10, 0]);
+    expect([list.length, list.news.size, list.left.size]).toEqual([10, 0, 1]);
   });
 
   test("counts what is new, once each, and not what has gone again", async () => {
@@ -123,6 +123,14 @@ describe("what the broker tells", () => {
     expect(list.news.size).toBe(1);
     list.apply([change({ id: "c", status: "in_progress", attempts: 1 })]);
     expect(list.news.size).toBe(1);
+  });
+
+  test("has left where the filter would no longer find it, until it would again", async () => {
+    const list = await opened("status=unclaimed");
+    list.apply([change({ id: "job-3", status: "in_progress", attempts: 1 })]);
+    expect(list.left.size).toBe(1);
+    list.apply([change({ id: "job-3", attempts: 1 })]);
+    expect(list.left.size).toBe(0);
   });
 
   test("is new only where the filter would find it", async () => {
