@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import click
 
 from osqueue.cli.asking import ask
-from osqueue.cli.endings import printable
+from osqueue.cli.endings import CommandError, ExitStatus, printable
 from osqueue.cli.showing import print_json
-from osqueue.client import Client
+from osqueue.client import Client, JobFilter
 
-__all__ = ["act_on_job", "pause", "redrive", "resume"]
+__all__ = ["act", "act_on_job", "pause", "redrive", "resume"]
+
+Action = Literal["cancel", "delete", "retry"]
+FILTER_FIELDS = ("status", "type", "text", "error_type", "error_message")
+DONE_TO_MANY: dict[Action, str] = {
+    "cancel": "removed, or their workers asked to stop",
+    "delete": "deleted",
+    "retry": "claimable now",
+}
 
 
 def act_on_job(
     job_id: str,
-    action: Literal["cancel", "delete", "retry"],
+    action: Action,
     *,
     url: str | None,
     timeout_s: float,
@@ -41,17 +53,87 @@ def act_on_job(
     print(f"{job_id}: {done.get(said, 'its worker is asked to stop')}")
 
 
-def redrive(
-    job_type: str | None, limit: int | None, *, url: str | None, timeout_s: float, as_json: bool
+def act(
+    action: Action,
+    job_ids: Sequence[str],
+    chosen: Mapping[str, Any],
+    *,
+    url: str | None,
+    timeout_s: float,
+    as_json: bool,
 ) -> None:
+    """Cancel, delete or retry jobs that are named, or all that are meant; say what came of it.
+
+    Raises:
+        CommandError: it is not said which, or not agreed to.
+    """
+    fields = {name: chosen[name] for name in FILTER_FIELDS if chosen[name] is not None}
+    has_filter = bool(fields or chosen["everything"])
+    if bool(job_ids) is has_filter:
+        raise CommandError(
+            "say which jobs: by their ids, or by a filter such as --type, or --all",
+            advice=f"see osqueue {action} --help",
+        )
+    if len(job_ids) == 1 and not chosen["dry_run"]:
+        act_on_job(job_ids[0], action, url=url, timeout_s=timeout_s, as_json=as_json)
+        return
+    named = list(job_ids) if job_ids else None
+    wanted = JobFilter(**fields) if has_filter else None
+    limit = chosen["limit"]
+
+    def change(*, dry_run: bool) -> int:
+        async def call(client: Client) -> int:
+            changes = {
+                "cancel": client.cancel_many,
+                "delete": client.delete_many,
+                "retry": client.retry_many,
+            }
+            return await changes[action](named, wanted=wanted, limit=limit, dry_run=dry_run)
+
+        return ask(call, url=url, timeout_s=timeout_s)
+
+    if chosen["dry_run"]:
+        tell_count(change(dry_run=True), f"would be {DONE_TO_MANY[action]}", as_json=as_json)
+        return
+    if has_filter and not chosen["yes"]:
+        agree(action, change(dry_run=True))
+    tell_count(change(dry_run=False), DONE_TO_MANY[action], as_json=as_json)
+
+
+def agree(action: Action, count: int) -> None:
+    """Ask whoever sits at the terminal, before many jobs are changed.
+
+    Raises:
+        CommandError: nobody is there to be asked, or the answer is no.
+    """
+    if not sys.stdin.isatty():
+        raise CommandError(
+            f"{jobs_text(count)} would be changed: nobody is here to be asked",
+            advice="say --yes, or --dry-run to see how many",
+        )
+    if not click.confirm(f"{action} {jobs_text(count)}?", err=True):
+        raise CommandError("nothing was changed", status=ExitStatus.REFUSED)
+
+
+def redrive(chosen: Mapping[str, Any], *, url: str | None, timeout_s: float, as_json: bool) -> None:
     """Make dead letters claimable again, and say how many."""
-    count = ask(
-        lambda client: client.redrive(type=job_type, limit=limit), url=url, timeout_s=timeout_s
-    )
+    count = ask(lambda client: client.redrive(**chosen), url=url, timeout_s=timeout_s)
+    what_came = "would be claimable again" if chosen["dry_run"] else "claimable again"
+    tell_count(count, what_came, as_json=as_json)
+
+
+def tell_count(count: int, what_came: str, *, as_json: bool) -> None:
+    """Say how many jobs something became of."""
     if as_json:
         print_json({"count": count})
-    else:
-        print("1 job is claimable again" if count == 1 else f"{count:,} jobs are claimable again")
+        return
+    is_or_are = "" if what_came.startswith("would") else " is" if count == 1 else " are"
+    print(f"{jobs_text(count)}{is_or_are} {what_came}")
+
+
+def jobs_text(count: int) -> str:
+    """So many jobs, in words."""
+    return "1 job" if count == 1 else f"{count:,} jobs"
 
 
 def pause(job_type: str | None, *, url: str | None, timeout_s: float, as_json: bool) -> None:

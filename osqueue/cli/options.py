@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
+from osqueue.core.job import STATUSES
 from osqueue.settings import SETTINGS, Kind, Setting, Settings, SettingValue, load_settings
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "json_logs_option",
     "json_option",
     "read_settings",
+    "selection_options",
     "setting_options",
     "url_options",
 ]
@@ -150,6 +152,27 @@ def url_options(*, with_timeout: bool = True) -> Callable[[CallableT], CallableT
         return url(timeout(function) if with_timeout else function)
 
     return decorate
+
+
+def selection_options(function: CallableT) -> CallableT:
+    """The arguments and options that say which jobs are meant."""
+    decorators = (
+        click.argument("job_ids", metavar="[ID]...", nargs=-1),
+        click.option("--status", type=click.Choice(STATUSES), help="Jobs of this status."),
+        click.option("--type", metavar="TYPE", help="Jobs of this type."),
+        click.option("--text", metavar="TEXT", help="Jobs that hold this text somewhere."),
+        click.option("--error-type", metavar="TYPE", help="Jobs whose newest error has this type."),
+        click.option("--error-message", metavar="LINE", help="Jobs whose newest error says this."),
+        click.option("--all", "everything", is_flag=True, help="All jobs."),
+        click.option(
+            "--limit", type=click.IntRange(min=1), metavar="N", help="At most so many jobs."
+        ),
+        click.option("--dry-run", is_flag=True, help="Change nothing, only say how many."),
+        click.option("--yes", is_flag=True, help="Do not ask before many jobs are changed."),
+    )
+    for decorate in reversed(decorators):
+        function = decorate(function)
+    return function
 
 
 json_option = click.option(

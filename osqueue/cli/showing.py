@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 import msgspec
 import trio
@@ -20,6 +20,7 @@ __all__ = [
     "show_job",
     "show_jobs",
     "show_stats",
+    "show_workers",
 ]
 
 PAGE_JOBS = 1_000
@@ -31,7 +32,14 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     status: JobStatus | None
     type: str | None
     limit: int
+    text: str | None = None
+    newest: bool = False
     cursor: str | None = None
+
+    def page_arguments(self) -> dict[str, Any]:
+        """What `Client.list_jobs` takes of it, but for the limit and the cursor."""
+        order = "desc" if self.newest else "asc"
+        return {"status": self.status, "type": self.type, "text": self.text, "order": order}
 
 
 def show_stats(*, url: str | None, timeout_s: float, as_json: bool) -> None:
@@ -79,20 +87,33 @@ def show_dead(
     job_type: str | None, limit: int, *, url: str | None, timeout_s: float, as_json: bool
 ) -> None:
     """Print dead letters: grouped by their last error, or with `as_json` each with its errors."""
-    wanted = Wanted(status="dead", type=job_type, limit=limit)
-    page = ask(partial(read_with_errors, wanted), url=url, timeout_s=timeout_s)
+    from osqueue.cli import tables
+
+    if as_json:
+        wanted = Wanted(status="dead", type=job_type, limit=limit)
+        print_json(ask(partial(read_with_errors, wanted), url=url, timeout_s=timeout_s))
+        return
+    groups = ask(
+        lambda client: client.dead_groups(type=job_type, limit=limit), url=url, timeout_s=timeout_s
+    )
+    tables.print_dead(groups)
+
+
+def show_workers(limit: int, *, url: str | None, timeout_s: float, as_json: bool) -> None:
+    """Print who works."""
+    page = ask(lambda client: client.workers(limit=limit), url=url, timeout_s=timeout_s)
     if as_json:
         print_json(page)
         return
     from osqueue.cli import tables
 
-    tables.print_dead(page)
+    tables.print_workers(page)
 
 
 async def read_page(wanted: Wanted, client: Client) -> JobPage:
     """One page."""
     return await client.list_jobs(
-        status=wanted.status, type=wanted.type, limit=wanted.limit, cursor=wanted.cursor
+        **wanted.page_arguments(), limit=wanted.limit, cursor=wanted.cursor
     )
 
 
@@ -101,9 +122,7 @@ async def read_all(wanted: Wanted, client: Client) -> JobPage:
     jobs: list[JobDetails] = []
     cursor = wanted.cursor
     while True:
-        page = await client.list_jobs(
-            status=wanted.status, type=wanted.type, limit=PAGE_JOBS, cursor=cursor
-        )
+        page = await client.list_jobs(**wanted.page_arguments(), limit=PAGE_JOBS, cursor=cursor)
         jobs += page.jobs
         cursor = page.cursor
         if not cursor:
@@ -130,20 +149,3 @@ async def read_with_errors(wanted: Wanted, client: Client) -> JobPage:
 def print_json(answer: object) -> None:
     """Print a value as one line of JSON."""
     print(msgspec.json.encode(answer).decode())
-
-
-def last_error(job: JobDetails) -> tuple[str, str]:
-    """What a job failed of last: class and first line of the message."""
-    if not job.errors:
-        return "", "its lease expired"
-    error = job.errors[-1]
-    return error.type, error.message.partition("\n")[0]
-
-
-def group_by_error(jobs: Sequence[JobDetails]) -> list[tuple[str, str, str, list[JobDetails]]]:
-    """Jobs by type and last error: (type, error class, message, jobs), the largest group first."""
-    groups: dict[tuple[str, str, str], list[JobDetails]] = {}
-    for job in jobs:
-        groups.setdefault((job.type, *last_error(job)), []).append(job)
-    ordered = sorted(groups.items(), key=lambda item: (-len(item[1]), item[0]))
-    return [(*names, members) for names, members in ordered]

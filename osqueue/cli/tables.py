@@ -14,8 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from osqueue.cli.endings import printable
-from osqueue.cli.showing import group_by_error
-from osqueue.client import JobDetails, JobPage, Stats, ThrottleStats
+from osqueue.client import DeadGroups, JobDetails, JobPage, Stats, ThrottleStats, WorkerPage
 
 __all__ = [
     "make_console",
@@ -25,6 +24,7 @@ __all__ = [
     "print_job",
     "print_jobs",
     "print_stats",
+    "print_workers",
 ]
 
 WIDTH_WITHOUT_TERMINAL = 160
@@ -50,6 +50,9 @@ def print_stats(stats: Stats, throttle: ThrottleStats) -> None:
         ("completed, kept", f"{stats.completed:,}"),
         ("in the queue", f"{stats.total:,}"),
         ("completed ever", f"{stats.completed_total:,}"),
+        ("workers", f"{stats.workers:,}"),
+        ("oldest wait", duration(stats.now - stats.oldest_unclaimed_at, stats.oldest_unclaimed_at)),
+        ("next scheduled", duration(stats.next_run_at - stats.now, stats.next_run_at)),
         ("paused", paused_text(stats)),
         ("leader", f"{stats.broker_address} (term {stats.epoch})"),
         ("store", f"{storage.writes:,} writes, {storage.reads:,} reads since the leader's start"),
@@ -72,6 +75,11 @@ def held_back_text(throttle: ThrottleStats) -> str:
         f" all; {throttle.daily_write_count:,} writes today"
     )
     return f"{text}, the day's budget is used up" if throttle.daily_budget_exceeded else text
+
+
+def duration(milliseconds: int, is_known: int) -> str:
+    """How long, for people; a dash where there is nothing to tell of."""
+    return f"{max(milliseconds, 0) / 1_000:,.1f} s" if is_known else "-"
 
 
 def paused_text(stats: Stats) -> str:
@@ -134,19 +142,41 @@ def print_job(job: JobDetails) -> None:
             console.print(Text(f"  {printable(line)}"))
 
 
-def print_dead(page: JobPage) -> None:
+def print_dead(found: DeadGroups) -> None:
     """Dead letters by type and error."""
     console = make_console()
     titles = ("jobs", "type", "last error", "for example", "message")
     rows = [
-        (f"{len(jobs):,}", job_type, error, jobs[0].id, message)
-        for job_type, error, message, jobs in group_by_error(page.jobs)
+        (f"{group.count:,}", group.type, group.error_type, group.job_id, group.error_message)
+        for group in found.groups
     ]
     if rows:
         console.print(make_table(titles, rows, width=console.width))
-    more = "; there are more, see --limit" if page.cursor else ""
-    letters = "1 dead letter" if len(page.jobs) == 1 else f"{len(page.jobs):,} dead letters"
+    left = found.total - len(found.groups)
+    more = f"; {left:,} more groups, see --limit" if left > 0 else ""
+    letters = "1 dead letter" if found.dead == 1 else f"{found.dead:,} dead letters"
     console.print(f"{letters}{more}")
+
+
+def print_workers(page: WorkerPage) -> None:
+    """Workers, a line each."""
+    console = make_console()
+    titles = ("worker", "holds", "done", "failed", "heard of", "waits", "types")
+    rows = [
+        (
+            worker.worker_id,
+            f"{worker.held:,}",
+            f"{worker.completed:,}",
+            f"{worker.failed:,}",
+            f"{max(page.now - worker.last_seen_at, 0) / 1_000:,.0f} s ago",
+            "yes" if worker.is_polling else "no",
+            ", ".join(worker.types) or "all",
+        )
+        for worker in page.workers
+    ]
+    if rows:
+        console.print(make_table(titles, rows, width=console.width))
+    console.print("1 worker" if page.total == 1 else f"{page.total:,} workers")
 
 
 def make_table(titles: Sequence[str], rows: Sequence[Sequence[str]], *, width: int) -> Table:

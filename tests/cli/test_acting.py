@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 import trio
 
+from osqueue.cli.acting import agree
+from osqueue.cli.endings import CommandError
 from osqueue.client import Client
 from tests.cli.failures import fail_jobs
 from tests.cli.processes import OsqueueProcess
@@ -69,3 +71,47 @@ def test_pause_and_resume_of_a_type_and_of_all(command: Command) -> None:
     command("pause", "letters")
     assert command("resume", "letters").stdout == "jobs of type letters: resumed\n"
     assert command.json("resume", "letters") == {}
+
+
+def test_many_are_counted_agreed_to_and_changed(
+    command: Command,
+) -> None:
+    command("submit", "many", "--file", "-", stdin="1\n2\n3\n4\n")
+    ids = [job["id"] for job in command.json("jobs", "--type", "many")["jobs"]]
+    assert command("cancel", "--type", "many", "--dry-run").stdout == (
+        "4 jobs would be removed, or their workers asked to stop\n"
+    )
+    refused = command("delete", "--type", "many")
+    assert (refused.exit_code, "say --yes" in refused.stderr) == (2, True)
+    assert command("delete", ids[0], ids[1], "nobody").stdout == "2 jobs are deleted\n"
+    assert command.json("delete", "--type", "many", "--limit", "1", "--yes") == {"count": 1}
+    assert command("retry", "--type", "many", "--yes").stdout == "0 jobs are claimable now\n"
+    assert command.json("cancel", "--type", "many", "--yes") == {"count": 1}
+
+
+def test_dead_letters_of_one_error_are_redriven(command: Command, broker: OsqueueProcess) -> None:
+    fail_jobs(broker, "grouped", ["no host", "no host", "too large"])
+    chosen = ["--error-type", "ValueError", "--error-message", "no host", "--type", "grouped"]
+    assert command("redrive", *chosen, "--dry-run").stdout == "2 jobs would be claimable again\n"
+    assert command("redrive", *chosen).stdout == "2 jobs are claimable again\n"
+    assert command.json("redrive", "--type", "grouped") == {"count": 1}
+
+
+@pytest.mark.parametrize(("answer", "is_agreed"), [(True, True), (False, False)])
+def test_whoever_sits_there_is_asked(
+    monkeypatch: pytest.MonkeyPatch, answer: bool, is_agreed: bool
+) -> None:
+    asked: list[str] = []
+
+    def confirm(text: str, **_: object) -> bool:
+        asked.append(text)
+        return answer
+
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("click.confirm", confirm)
+    if is_agreed:
+        agree("delete", 1_204)
+    else:
+        with pytest.raises(CommandError, match="nothing was changed"):
+            agree("delete", 1_204)
+    assert asked == ["delete 1,204 jobs?"]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
+import trio
 
-from osqueue.cli.showing import group_by_error
-from osqueue.client import JobDetails, JobFailure
+from osqueue.client import Client
 from tests.cli.failures import fail_jobs
 from tests.cli.processes import OsqueueProcess
 from tests.cli.runner import Command
@@ -58,7 +58,7 @@ def test_dead_are_grouped_by_error_with_counts(command: Command, broker: Osqueue
     ids = fail_jobs(broker, "failing", ["no such host", "no such host\nat all", "too large"])
     shown = command("dead", "--type", "failing").stdout
     rows = [line.split() for line in shown.splitlines()[1:3]]
-    assert rows[0] == ["2", "failing", "ValueError", ids[0], "no", "such", "host"]
+    assert rows[0] == ["2", "failing", "ValueError", ids[1], "no", "such", "host"]
     assert rows[1][:3] == ["1", "failing", "ValueError"]
     assert "3 dead letters" in shown
 
@@ -78,12 +78,20 @@ def test_job_shows_payload_and_traceback(command: Command, broker: OsqueueProces
     assert "  at line\ufffd[31m 1" in shown
 
 
-def test_groups_are_ordered_by_size_and_expired_leases_have_one_too() -> None:
-    failed = [JobFailure(type="KeyError", message="x\nmore")]
-    jobs = [
-        JobDetails(id="1", status="dead", type="b"),
-        JobDetails(id="2", status="dead", type="a", errors=failed),
-        JobDetails(id="3", status="dead", type="a", errors=failed),
-    ]
-    groups = [(*names, len(members)) for *names, members in group_by_error(jobs)]
-    assert groups == [("a", "KeyError", "x", 2), ("b", "", "its lease expired", 1)]
+def test_workers_show_what_they_hold(command: Command, broker: OsqueueProcess) -> None:
+    async def claim() -> None:
+        async with Client(broker.url) as client:
+            await client.claim("worker-shown", types=["held"])
+
+    command("submit", "held", "1")
+    trio.run(claim)
+    [row] = [line for line in command("workers").stdout.splitlines() if "worker-shown" in line]
+    assert row.split()[:3] == ["worker-shown", "1", "0"]
+    found = {worker["workerId"]: worker for worker in command.json("workers")["workers"]}
+    assert found["worker-shown"]["types"] == ["held"]
+
+
+def test_jobs_are_searched_and_the_newest_come_first(command: Command) -> None:
+    command("submit", "searched", "--file", "-", stdin='"ann"\n"bob"\n"anna"\n')
+    found = command.json("jobs", "--type", "searched", "--text", "ann", "--newest")
+    assert [job["payload"] for job in found["jobs"]] == ["anna", "ann"]

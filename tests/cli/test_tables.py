@@ -17,8 +17,18 @@ from osqueue.cli.tables import (
     print_job,
     print_jobs,
     print_stats,
+    print_workers,
 )
-from osqueue.client import JobDetails, JobPage, Stats, ThrottleStats
+from osqueue.client import (
+    DeadGroup,
+    DeadGroups,
+    JobDetails,
+    JobPage,
+    Stats,
+    ThrottleStats,
+    WorkerDetails,
+    WorkerPage,
+)
 
 NO_THROTTLE = ThrottleStats(throttling=False)
 JOB = JobDetails(
@@ -63,8 +73,21 @@ def test_job_shows_only_the_fields_that_it_has(capsys: pytest.CaptureFixture[str
 
 
 def test_no_dead_letters_are_said_to_be_none(capsys: pytest.CaptureFixture[str]) -> None:
-    print_dead(JobPage(jobs=[]))
+    print_dead(DeadGroups())
     assert capsys.readouterr().out == "0 dead letters\n"
+    print_dead(DeadGroups([DeadGroup(job_id="j", count=1)], total=3, dead=4))
+    assert capsys.readouterr().out.endswith("4 dead letters; 2 more groups, see --limit\n")
+
+
+def test_workers_are_a_line_each(capsys: pytest.CaptureFixture[str]) -> None:
+    print_workers(WorkerPage())
+    assert capsys.readouterr().out == "0 workers\n"
+    worker = WorkerDetails("w\x1b", last_seen_at=1_000, is_polling=True, completed=7, held=2)
+    print_workers(WorkerPage([worker], total=1, now=4_000))
+    title, row, total = capsys.readouterr().out.splitlines()
+    assert title.split()[0] == "worker"
+    assert row.split() == ["w\ufffd", "2", "7", "0", "3", "s", "ago", "yes", "all"]
+    assert total == "1 worker"
 
 
 def test_stats_say_what_is_paused(capsys: pytest.CaptureFixture[str]) -> None:

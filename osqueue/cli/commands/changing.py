@@ -7,7 +7,7 @@ from typing import Any, BinaryIO
 import click
 
 from osqueue.cli.endings import CommandError
-from osqueue.cli.options import json_option, url_options
+from osqueue.cli.options import json_option, selection_options, url_options
 from osqueue.cli.starting import conversation
 
 __all__ = ["cancel", "delete", "pause", "redrive", "resume", "retry", "submit"]
@@ -85,77 +85,116 @@ def submit(
 
 
 @click.command()
-@click.argument("job_id", metavar="ID")
+@selection_options
 @url_options()
 @json_option
-def cancel(job_id: str, url: str | None, timeout_s: float, as_json: bool) -> None:
-    """Remove a waiting job, or ask its worker to stop.
+def cancel(
+    job_ids: tuple[str, ...],
+    url: str | None,
+    timeout_s: float,
+    as_json: bool,
+    **chosen: Any,  # noqa: ANN401
+) -> None:
+    """Remove waiting jobs, or ask the workers of running ones to stop.
+
+    Name jobs by their ids, or say which by --status, --type, --text, --error-type, --error-message
+    or --all.
 
     \b
-    Example:
+    Examples:
       osqueue cancel 019a2b64-6d3e-7c55-8f1a-2b7f0d9c4e11
+      osqueue cancel --type email:send --dry-run
+      osqueue cancel --status scheduled --text ann@example.org --yes
     """
     from osqueue.cli import acting
 
     with conversation(as_json=as_json):
-        acting.act_on_job(job_id, "cancel", url=url, timeout_s=timeout_s, as_json=as_json)
+        acting.act("cancel", job_ids, chosen, url=url, timeout_s=timeout_s, as_json=as_json)
 
 
 @click.command()
-@click.argument("job_id", metavar="ID")
+@selection_options
 @url_options()
 @json_option
-def delete(job_id: str, url: str | None, timeout_s: float, as_json: bool) -> None:
-    """Remove a job that is not in progress.
+def delete(
+    job_ids: tuple[str, ...],
+    url: str | None,
+    timeout_s: float,
+    as_json: bool,
+    **chosen: Any,  # noqa: ANN401
+) -> None:
+    """Remove jobs that are not in progress.
+
+    Name jobs by their ids, or say which by --status, --type, --text, --error-type, --error-message
+    or --all.
 
     \b
-    Example:
+    Examples:
       osqueue delete 019a2b64-6d3e-7c55-8f1a-2b7f0d9c4e11
+      osqueue delete --status dead --error-type FileNotFoundError --dry-run
     """
     from osqueue.cli import acting
 
     with conversation(as_json=as_json):
-        acting.act_on_job(job_id, "delete", url=url, timeout_s=timeout_s, as_json=as_json)
+        acting.act("delete", job_ids, chosen, url=url, timeout_s=timeout_s, as_json=as_json)
 
 
 @click.command()
-@click.argument("job_id", metavar="ID")
+@selection_options
 @url_options()
 @json_option
-def retry(job_id: str, url: str | None, timeout_s: float, as_json: bool) -> None:
-    """Make one dead or scheduled job claimable now.
+def retry(
+    job_ids: tuple[str, ...],
+    url: str | None,
+    timeout_s: float,
+    as_json: bool,
+    **chosen: Any,  # noqa: ANN401
+) -> None:
+    """Make dead or scheduled jobs claimable now.
+
+    Name jobs by their ids, or say which by --status, --type, --text, --error-type, --error-message
+    or --all.
 
     \b
-    Example:
+    Examples:
       osqueue retry 019a2b64-6d3e-7c55-8f1a-2b7f0d9c4e11
+      osqueue retry --status scheduled --type report --yes
     """
     from osqueue.cli import acting
 
     with conversation(as_json=as_json):
-        acting.act_on_job(job_id, "retry", url=url, timeout_s=timeout_s, as_json=as_json)
+        acting.act("retry", job_ids, chosen, url=url, timeout_s=timeout_s, as_json=as_json)
 
 
 @click.command()
 @click.option("--type", metavar="TYPE", help="Only jobs of this type.")
+@click.option("--error-type", metavar="TYPE", help="Only jobs that died of an error of this type.")
+@click.option("--error-message", metavar="LINE", help="Only jobs that died with this message.")
+@click.option("--text", metavar="TEXT", help="Only jobs that hold this text somewhere.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="At most so many jobs.")
+@click.option("--dry-run", is_flag=True, help="Change nothing, only say how many.")
 @url_options()
 @json_option
 def redrive(
-    type: str | None, limit: int | None, url: str | None, timeout_s: float, as_json: bool
+    url: str | None,
+    timeout_s: float,
+    as_json: bool,
+    **chosen: Any,  # noqa: ANN401
 ) -> None:
     """Make dead letters claimable again.
 
-    By default all of them; with --limit the oldest.
+    By default all of them; with --limit the oldest. osqueue dead shows types, errors and messages.
 
     \b
     Examples:
       osqueue redrive
       osqueue redrive --type email:send --limit 10
+      osqueue redrive --error-type TimeoutError --dry-run
     """
     from osqueue.cli import acting
 
     with conversation(as_json=as_json):
-        acting.redrive(type, limit, url=url, timeout_s=timeout_s, as_json=as_json)
+        acting.redrive(chosen, url=url, timeout_s=timeout_s, as_json=as_json)
 
 
 @click.command()

@@ -45,6 +45,7 @@ for command in (
     reading.jobs,
     reading.job,
     reading.dead,
+    reading.workers,
     reading.top,
 ):
     main.add_command(command)

@@ -10,7 +10,7 @@ from osqueue.cli.options import json_option, url_options
 from osqueue.cli.starting import conversation
 from osqueue.core.job import JobStatus
 
-__all__ = ["dead", "job", "jobs", "stats", "top"]
+__all__ = ["dead", "job", "jobs", "stats", "top", "workers"]
 
 LIST_LIMIT = 100
 
@@ -35,6 +35,8 @@ def stats(url: str | None, timeout_s: float, as_json: bool) -> None:
 @click.command()
 @click.option("--status", type=click.Choice(get_args(JobStatus)), help="Only jobs of this status.")
 @click.option("--type", metavar="TYPE", help="Only jobs of this type.")
+@click.option("--text", metavar="TEXT", help="Only jobs that hold this text somewhere.")
+@click.option("--newest", is_flag=True, help="The newest first.")
 @click.option(
     "--limit",
     type=click.IntRange(1, 1_000),
@@ -49,6 +51,8 @@ def stats(url: str | None, timeout_s: float, as_json: bool) -> None:
 def jobs(
     status: JobStatus | None,
     type: str | None,
+    text: str | None,
+    newest: bool,
     limit: int,
     cursor: str | None,
     everything: bool,
@@ -56,18 +60,23 @@ def jobs(
     timeout_s: float,
     as_json: bool,
 ) -> None:
-    """List jobs in the order in which they were submitted.
+    """List jobs in the order in which they were submitted, or the newest first.
+
+    --text looks into ids, types, payloads and newest errors, in upper and lower case as written.
 
     \b
     Examples:
       osqueue jobs
       osqueue jobs --status in_progress --type email:send
+      osqueue jobs --text ann@example.org --newest
       osqueue jobs --json --all
     """
     from osqueue.cli import showing
 
     with conversation(as_json=as_json):
-        wanted = showing.Wanted(status=status, type=type, limit=limit, cursor=cursor)
+        wanted = showing.Wanted(
+            status=status, type=type, text=text, newest=newest, limit=limit, cursor=cursor
+        )
         showing.show_jobs(
             wanted, everything=everything, url=url, timeout_s=timeout_s, as_json=as_json
         )
@@ -121,12 +130,14 @@ def job(
     type=click.IntRange(1, 1_000),
     default=LIST_LIMIT,
     show_default=True,
-    help="At most so many jobs.",
+    help="At most so many groups; with --json, jobs.",
 )
 @url_options()
 @json_option
 def dead(type: str | None, limit: int, url: str | None, timeout_s: float, as_json: bool) -> None:
-    """Show the dead letters, grouped by the error that they ended with.
+    """Show the dead letters, grouped by type and the error that they ended with.
+
+    With --json it prints the letters themselves, each with its errors.
 
     A job is a dead letter once it has failed its last attempt. It stays until it is made claimable
     again (osqueue redrive, osqueue retry) or deleted.
@@ -140,6 +151,33 @@ def dead(type: str | None, limit: int, url: str | None, timeout_s: float, as_jso
 
     with conversation(as_json=as_json):
         showing.show_dead(type, limit, url=url, timeout_s=timeout_s, as_json=as_json)
+
+
+@click.command()
+@click.option(
+    "--limit",
+    type=click.IntRange(1, 1_000),
+    default=LIST_LIMIT,
+    show_default=True,
+    help="At most so many workers.",
+)
+@url_options()
+@json_option
+def workers(limit: int, url: str | None, timeout_s: float, as_json: bool) -> None:
+    """Show who works, and what they hold.
+
+    A worker is listed while it holds jobs or waits for some, and for two minutes after the leader
+    has last heard of it.
+
+    \b
+    Examples:
+      osqueue workers
+      osqueue workers --json
+    """
+    from osqueue.cli import showing
+
+    with conversation(as_json=as_json):
+        showing.show_workers(limit, url=url, timeout_s=timeout_s, as_json=as_json)
 
 
 @click.command()

@@ -36,11 +36,12 @@ class JobMatcher:
             return False
         if wanted.is_indexed:
             return True
-        error_type, error_message = job.error_group
-        if wanted.error_type not in (None, error_type):
-            return False
-        if wanted.error_message not in (None, error_message):
-            return False
+        if wanted.error_type is not None or wanted.error_message is not None:
+            error_type, error_message = job.error_group
+            if wanted.error_type not in (None, error_type):
+                return False
+            if wanted.error_message not in (None, error_message):
+                return False
         return not wanted.text or self._has_text(job)
 
     def _has_text(self, job: Job) -> bool:

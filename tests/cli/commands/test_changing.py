@@ -7,6 +7,16 @@ import pytest
 from tests.cli.runner import Command
 
 
+@pytest.mark.parametrize("name", ["cancel", "delete", "retry"])
+@pytest.mark.parametrize("arguments", [[], ["some-id", "--all"], ["some-id", "--type", "t"]])
+def test_change_of_jobs_that_are_not_said_or_twice_is_refused(
+    command: Command, name: str, arguments: list[str]
+) -> None:
+    result = command(name, *arguments)
+    assert result.exit_code == 2
+    assert "say which jobs" in result.stderr
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
