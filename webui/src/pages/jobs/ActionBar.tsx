@@ -90,7 +90,7 @@ export function ActionBar({ list, filter, selection, asked, onAsk, onRelease }: 
       {outcome !== "" && <span>{outcome}</span>}
       <button
         type="button"
-        class="quiet"
+        class="quiet action-close"
         aria-label={selected > 0 ? "Release the selection" : "Close"}
         onClick={() => {
           onRelease();
