@@ -19,7 +19,7 @@ STAMP := $(VENV)/installed-$(PYTHON_VERSION)
 
 HAS_NODE := $(shell command -v npm >/dev/null 2>&1 && node -e 'const [a, b] = process.versions.node.split("."); process.exit(a > 20 || (a == 20 && b >= 19) ? 0 : 1)' 2>/dev/null && echo yes)
 PAGE_SOURCES := webui/index.html webui/vite.config.ts webui/tsconfig.json \
-	$(shell find webui/src webui/build -type f)
+	$(shell find webui/src webui/plugins -type f)
 PAGE := osqueue/server/static/index.html
 PAGE_STAMP := webui/node_modules/.installed
 ifeq ($(HAS_NODE),yes)

@@ -1,7 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
-import { devBroker } from "./build/dev_broker.ts";
-import { pageWeight } from "./build/page_weight.ts";
+import { devBroker } from "./plugins/dev_broker.ts";
+import { pageWeight } from "./plugins/page_weight.ts";
 
 const repository = fileURLToPath(new URL("..", import.meta.url));
 // The broker behind `make dev`. Its own port follows BROKER_PORT, as everywhere.
