@@ -45,6 +45,17 @@ export function extendPast(past: Past, news: History): Past {
   };
 }
 
+/** The past with a write that has just landed; `history` tells of it again, within a second. */
+export function addCommit(past: Past, commit: Omit<Commit, "outcome">): Past {
+  return { ...past, commits: joinCommits(past.commits, [{ ...commit, outcome: "landed" }]) };
+}
+
+/** The mean of the last seconds of a bucket, a second; 0 where nothing is known. */
+export function recentRate(past: Past, name: BucketName, seconds = 5): number {
+  const values = past.buckets[name].slice(-seconds);
+  return values.reduce<number>((sum, value) => sum + (value ?? 0), 0) / Math.max(values.length, 1);
+}
+
 /** Every attempt of a write is one, told apart by its id, its outcome and its time. */
 function joinCommits(old: Commit[], added: Commit[]): Commit[] {
   const keyOf = (commit: Commit) => `${commit.commitId} ${commit.outcome} ${commit.at}`;

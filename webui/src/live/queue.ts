@@ -7,11 +7,11 @@
 
 import { batch, computed, type ReadonlySignal, signal } from "@preact/signals";
 import { readOrigins } from "../connection/peers.ts";
-import type { History, JobChange, Leader, Stats } from "../connection/results.ts";
+import type { Commit, History, JobChange, Leader, Stats } from "../connection/results.ts";
 import { type Event, Session } from "../connection/session.ts";
-import { emptyPast, extendPast, type Past } from "./past.ts";
+import { addCommit, emptyPast, extendPast, type Past } from "./past.ts";
 
-const EVENTS = ["leader", "stats", "jobs", "history"] as const;
+const EVENTS = ["leader", "stats", "jobs", "commit", "history"] as const;
 const ASIDE_MAX = 2_000;
 
 /** The changes of one delivery, for pages that list jobs. */
@@ -57,6 +57,7 @@ function applyEvent({ event, data, missed = 0 }: Event): void {
   batch(() => {
     if (event === "leader") leader.value = data as Leader;
     else if (event === "history") past.value = extendPast(past.peek(), data as History);
+    else if (event === "commit") past.value = addCommit(past.peek(), data as Commit);
     else if (event === "jobs") {
       const number = changes.peek().number + 1;
       changes.value = { number, jobs: data as JobChange[], missed };

@@ -1,0 +1,132 @@
+/** Lines over time. The numbers of the legend are those under the pointer, or the newest. */
+
+import { useEffect, useRef, useState } from "preact/hooks";
+import uPlot from "uplot";
+import "uplot/dist/uPlot.min.css";
+import { formatTime } from "../figures/format.ts";
+import { theme } from "../frame/theme.ts";
+
+const HEIGHT = 150;
+const WINDOW_S = 300;
+
+export interface Line {
+  name: string;
+  /** A colour of tokens.css. */
+  color: string;
+  /** Lines differ by more than their colour. */
+  isDashed?: boolean;
+  values: (number | null)[];
+}
+
+interface Given {
+  label: string;
+  /** Ms since the epoch, one for each value. */
+  times: number[];
+  lines: readonly Line[];
+  format: (value: number) => string;
+}
+
+export function Chart({ label, times, lines, format }: Given) {
+  const frame = useRef<HTMLDivElement>(null);
+  const plot = useRef<uPlot | null>(null);
+  const [under, setUnder] = useState<number | undefined>(undefined);
+  const names = lines.map((line) => line.name).join();
+  const shade = theme.value;
+
+  useEffect(() => {
+    const element = frame.current;
+    if (element === null) return undefined;
+    const made = new uPlot(
+      makeOptions(element, lines, format, setUnder),
+      makeData(times, lines),
+      element,
+    );
+    plot.current = made;
+    const observer = new ResizeObserver(() => {
+      made.setSize({ width: element.clientWidth, height: HEIGHT });
+    });
+    observer.observe(element);
+    return () => {
+      observer.disconnect();
+      made.destroy();
+      plot.current = null;
+    };
+  }, [names, shade]);
+
+  useEffect(() => {
+    plot.current?.setData(makeData(times, lines));
+  }, [times, lines]);
+
+  const index = under !== undefined && under < times.length ? under : times.length - 1;
+  const at = times[index];
+  return (
+    <figure class="chart">
+      <figcaption>
+        {lines.map((line) => (
+          <span key={line.name} class="chart-key">
+            <i aria-hidden="true" data-color={line.color} data-dashed={line.isDashed} />
+            {line.name} <b>{show(line.values[index], format)}</b>
+          </span>
+        ))}
+        {under !== undefined && at !== undefined && <span class="chart-key">{formatTime(at)}</span>}
+      </figcaption>
+      <div ref={frame} class="chart-frame" role="img" aria-label={label} />
+    </figure>
+  );
+}
+
+function show(value: number | null | undefined, format: (value: number) => string): string {
+  return value === null || value === undefined ? "–" : format(value);
+}
+
+function makeData(times: number[], lines: readonly Line[]): uPlot.AlignedData {
+  return [times.map((time) => time / 1_000), ...lines.map((line) => line.values)];
+}
+
+function makeOptions(
+  element: HTMLElement,
+  lines: readonly Line[],
+  format: (value: number) => string,
+  onCursor: (index: number | undefined) => void,
+): uPlot.Options {
+  const style = getComputedStyle(element);
+  const token = (name: string) => style.getPropertyValue(`--${name}`);
+  const axis = {
+    stroke: token("muted"),
+    font: `11px ${token("sans")}`,
+    ticks: { show: false },
+  };
+  const grid = { stroke: token("line"), width: 1 };
+  return {
+    width: element.clientWidth,
+    height: HEIGHT,
+    padding: [8, 8, 0, 0],
+    legend: { show: false },
+    cursor: { y: false, drag: { x: false, y: false }, points: { size: 5 } },
+    scales: {
+      x: { range: (_plot, _min, max) => [max - WINDOW_S + 1, max] },
+      y: { range: (_plot, _min, max) => [0, Math.max(max ?? 0, 1) * 1.15] },
+    },
+    axes: [
+      { ...axis, grid: { show: false }, space: 70, size: 24, values: clockTimes },
+      { ...axis, grid, space: 36, size: 52, values: (_plot, values) => values.map(format) },
+    ],
+    series: [
+      {},
+      ...lines.map((line) => ({
+        stroke: token(line.color),
+        width: 1.5,
+        ...(line.isDashed === true ? { dash: [4, 3] } : {}),
+        points: { show: false },
+        spanGaps: false,
+      })),
+    ],
+    hooks: {
+      setCursor: [(plot) => onCursor(plot.cursor.idx ?? undefined)],
+    },
+  };
+}
+
+function clockTimes(_plot: uPlot, values: number[]): string[] {
+  return values.map((value) => formatTime(value * 1_000).slice(0, 5));
+}
