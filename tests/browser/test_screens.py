@@ -54,6 +54,7 @@ def show_keys(page: Page) -> None:
 
 
 SCENES: dict[str, tuple[str, Callable[[Page], None]]] = {
+    "dashboard": ("/", leave),
     "jobs": ("/jobs", leave),
     "jobs-selected": ("/jobs?status=dead", select_three),
     "jobs-confirmed": ("/jobs?status=dead", ask_to_delete),
