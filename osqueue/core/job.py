@@ -143,14 +143,15 @@ def change_status(job: Job, status: JobStatus, now_ms: int = 0) -> None:
         f"{job.id}: {job.status} to {status} is no change"
     )
     job.status = status
-    if status != "in_progress":
-        job.worker_id = job.claim_id = ""
-        job.lease_ms = job.heartbeat = 0
-        job.cancel_requested = False
     if status == "in_progress":
         job.started_at = now_ms
-    elif status != "completed":
-        job.started_at = 0
+        job.ready_at = job.run_at = 0
+        return
+    job.worker_id = job.claim_id = ""
+    job.lease_ms = job.heartbeat = 0
+    job.cancel_requested = False
     job.ready_at = now_ms if status == "unclaimed" else 0
+    if status != "completed":
+        job.started_at = 0
     if status != "scheduled":
         job.run_at = 0

@@ -237,7 +237,6 @@ class QueueState:
             self._hand_out(job, claim, repeat_id, now_ms)
             claimed.append(ClaimedJob.of(job))
         worker.claimed += len(claimed)
-        self.tally.claimed += len(claimed)
         return JobsClaimed(claimed)
 
     def refuse_growth(
@@ -300,7 +299,7 @@ class QueueState:
         return self.table.ready.next_id(claim.types, self.paused_types)
 
     def _hand_out(self, job: Job, claim: ClaimJobs, repeat_id: str, now_ms: int) -> None:
-        self.tally.waits_ms.append(now_ms - job.waiting_since)
+        self.tally.waits_ms.append(now_ms - (job.ready_at or job.created_at))
         job.attempts += 1
         job.worker_id = claim.worker_id
         job.claim_id = repeat_id

@@ -35,7 +35,7 @@ def test_new_history_is_empty() -> None:
 def test_commits_are_counted_to_their_second() -> None:
     history = History()
     history.note_commit(commit(T * 1_000, submitted=3, oldest_unclaimed_at=T * 1_000 - 400))
-    history.note_commit(commit(T * 1_000 + 999, duration_ms=9, claimed=2, waits_ms=[10, 12]))
+    history.note_commit(commit(T * 1_000 + 999, duration_ms=9, waits_ms=[10, 12]))
     history.note_commit(commit(T * 1_000 + 2_000, completed=1, failed=4))
     assert history.newest_second == T + 2
     buckets = history.buckets(T, T + 3)

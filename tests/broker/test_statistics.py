@@ -15,7 +15,7 @@ def test_new_statistics_are_zero() -> None:
 
 def test_commits_add_up() -> None:
     statistics = Statistics()
-    tally = Tally(submitted=1, claimed=2, completed=3, failed=4, died=5)
+    tally = Tally(submitted=1, waits_ms=[5, 6], completed=3, failed=4, died=5)
     commit = CommitSummary("1-1-a", 2, 1_000, 5, 1_000, tally)
     statistics.note_commit(commit)
     statistics.note_commit(commit)

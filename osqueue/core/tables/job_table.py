@@ -229,7 +229,11 @@ class JobTable:
             self.ready.remove(job)
         elif status == "in_progress":
             self.leases.remove(job.id)
-            _count_down(self.held_by, job.worker_id)
+            left = self.held_by[job.worker_id] - 1
+            if left:
+                self.held_by[job.worker_id] = left
+            else:
+                del self.held_by[job.worker_id]
             if job.claim_id:
                 key = (job.worker_id, job.claim_id)
                 held = self._claims[key]
@@ -241,18 +245,15 @@ class JobTable:
         elif status == "completed":
             self.kept_results.remove(job.id)
         else:
-            _count_down(self.dead_by_type, job.type)
+            left = self.dead_by_type[job.type] - 1
+            if left:
+                self.dead_by_type[job.type] = left
+            else:
+                del self.dead_by_type[job.type]
 
     def _free_key(self, job: Job) -> None:
         if job.unique_key and self._unique_keys.get(job.unique_key) == job.id:
             del self._unique_keys[job.unique_key]
-
-
-def _count_down(counts: dict[str, int], key: str) -> None:
-    if counts[key] > 1:
-        counts[key] -= 1
-    else:
-        del counts[key]
 
 
 def _place_in_line(job: Job) -> tuple[int, int]:

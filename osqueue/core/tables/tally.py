@@ -12,8 +12,6 @@ class Tally(msgspec.Struct, kw_only=True):
 
     submitted: int = 0
     """Jobs enqueued, duplicates not counted."""
-    claimed: int = 0
-    """Attempts begun."""
     completed: int = 0
     failed: int = 0
     """Attempts that were reported as failed, or whose lease ran out."""
@@ -24,3 +22,8 @@ class Tally(msgspec.Struct, kw_only=True):
     oldest_unclaimed_at: int = 0
     """Since when the job has been claimable that has been so longest, ms since the epoch; 0: none
     waits."""
+
+    @property
+    def claimed(self) -> int:
+        """Attempts begun."""
+        return len(self.waits_ms)
