@@ -92,24 +92,13 @@ class BrokerProcess:
 
         Cancellation: ends at once, without a release.
         """
-        with self._scope:
-            async with trio.open_nursery() as nursery:
-                self._nursery = nursery
-                await nursery.start(self._heed_signals)
-                log.info(
-                    "broker starting",
-                    address=self._broker.advertised_address,
-                    broker=self._broker.name,
-                    store=self._settings.storage_backend,
-                )
-                if is_bucket(self._settings):
-                    await prove_store(
-                        self._broker.store, self._settings, now_ms=self._broker.now_ms()
-                    )
-                if await self._has_started():
-                    nursery.start_soon(watch_leader, self._broker)
-                    await nursery.start(self._serve)
-                    self._announce()
+        try:
+            with self._scope:
+                async with trio.open_nursery() as nursery:
+                    self._nursery = nursery
+                    await self._start(nursery)
+        finally:
+            await self._broker.store.aclose()
         if not self._is_released:
             raise CommandError(
                 "the lead was not released: the store took no write"
@@ -119,6 +108,21 @@ class BrokerProcess:
                 advice="a standby takes over after the leader's timeout",
                 status=ExitStatus.REFUSED,
             )
+
+    async def _start(self, nursery: trio.Nursery) -> None:
+        await nursery.start(self._heed_signals)
+        log.info(
+            "broker starting",
+            address=self._broker.advertised_address,
+            broker=self._broker.name,
+            store=self._settings.storage_backend,
+        )
+        if is_bucket(self._settings):
+            await prove_store(self._broker.store, self._settings, now_ms=self._broker.now_ms())
+        if await self._has_started():
+            nursery.start_soon(watch_leader, self._broker)
+            await nursery.start(self._serve)
+            self._announce()
 
     async def _has_started(self) -> bool:
         try:

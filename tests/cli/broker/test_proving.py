@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import random
+import signal
+from pathlib import Path
 
+import msgspec
 import pytest
 import structlog
 import trio
@@ -19,6 +22,8 @@ from osqueue.settings import Settings
 from storage_adapters.contract import Absent, AccessDenied
 from storage_adapters.memory import MemoryStore
 from storage_adapters.proof import ConditionsBroken
+from tests.cli.processes import QUICK, run_osqueue, started_broker
+from tests.emulators.peers import Peers
 from tests.storage_adapters.ignoring_store import IgnoringStore
 
 BUCKET = Settings(storage_backend="s3", s3_bucket="jobs", broker_port=0)
@@ -75,3 +80,35 @@ async def test_broker_on_a_bucket_that_ignores_conditions_writes_nothing_and_end
     ending = ending_of(error)
     assert ending.status is ExitStatus.REFUSED
     assert "'create again'" in ending.message
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "step"),
+    [("rclone", "create again"), ("localbucket", "replace under the old version")],
+)
+def test_broker_refuses_a_server_that_ignores_conditions(
+    name: str, step: str, peers: Peers, tmp_path: Path
+) -> None:
+    given = {**QUICK, **getattr(peers, name).environment, "S3_PREFIX": "refused/"}
+    ended = run_osqueue([], tmp_path, given, module="osqueue.server")
+    assert (ended.returncode, ended.stdout) == (1, "")
+    last = msgspec.json.decode(ended.stderr.splitlines()[-1])
+    assert f"in the step '{step}' it" in str(last)
+    assert "docs/storage.md" in str(last)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["ministack", "moto", "fake_gcs"])
+def test_broker_serves_on_a_server_that_keeps_conditions(
+    name: str, peers: Peers, tmp_path: Path
+) -> None:
+    prefixes = {"S3_PREFIX": "proven/", "GCS_PREFIX": "proven/"}
+    slow_enough = {"BROKER_HEARTBEAT_TIMEOUT_MS": "10000", "LEASE_MS": "20000"}
+    given = {**getattr(peers, name).environment, **prefixes, **slow_enough}
+    with started_broker(tmp_path, **given) as broker:
+        assert broker.wait_event("store proven")["swept"] == 0
+        broker.send(signal.SIGTERM)
+        assert broker.wait_event("stopped")["released"] is True
+        assert broker.wait_ended() == 0
+        assert "ResourceWarning" not in broker.rest_of_log()
