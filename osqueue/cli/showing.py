@@ -17,6 +17,7 @@ __all__ = [
     "Wanted",
     "print_json",
     "show_dead",
+    "show_history",
     "show_job",
     "show_jobs",
     "show_stats",
@@ -108,6 +109,17 @@ def show_workers(limit: int, *, url: str | None, timeout_s: float, as_json: bool
     from osqueue.cli import tables
 
     tables.print_workers(page)
+
+
+def show_history(seconds: int, *, url: str | None, timeout_s: float, as_json: bool) -> None:
+    """Print what the leader has seen lately."""
+    found = ask(lambda client: client.history(seconds=seconds), url=url, timeout_s=timeout_s)
+    if as_json:
+        print_json(found)
+        return
+    from osqueue.cli import tables
+
+    tables.print_history(found)
 
 
 async def read_page(wanted: Wanted, client: Client) -> JobPage:

@@ -14,13 +14,22 @@ from rich.table import Table
 from rich.text import Text
 
 from osqueue.cli.endings import printable
-from osqueue.client import DeadGroups, JobDetails, JobPage, Stats, ThrottleStats, WorkerPage
+from osqueue.client import (
+    DeadGroups,
+    History,
+    JobDetails,
+    JobPage,
+    Stats,
+    ThrottleStats,
+    WorkerPage,
+)
 
 __all__ = [
     "make_console",
     "make_table",
     "paused_text",
     "print_dead",
+    "print_history",
     "print_job",
     "print_jobs",
     "print_stats",
@@ -30,6 +39,7 @@ __all__ = [
 WIDTH_WITHOUT_TERMINAL = 160
 PAYLOAD_CHARS_MAX = 200
 COLUMN_GAP = 2
+HISTORY_LINE_SECONDS = 10
 LAST_COLUMN_WIDTH_MIN = 12
 
 
@@ -177,6 +187,36 @@ def print_workers(page: WorkerPage) -> None:
     if rows:
         console.print(make_table(titles, rows, width=console.width))
     console.print("1 worker" if page.total == 1 else f"{page.total:,} workers")
+
+
+def print_history(history: History) -> None:
+    """Figures, ten seconds a line, the newest last."""
+    console = make_console()
+    titles = ("from", "submits/s", "claims/s", "done/s", "failed/s", "commits/s", "commit", "wait")
+    buckets = history.buckets
+    rows: list[tuple[str, ...]] = []
+    for start in range(0, len(buckets.commits), HISTORY_LINE_SECONDS):
+        span = slice(start, start + HISTORY_LINE_SECONDS)
+        seconds = len(buckets.commits[span])
+        counts = (
+            buckets.submitted, buckets.claimed, buckets.completed, buckets.failed, buckets.commits
+        )  # fmt: skip
+        began = datetime.fromtimestamp(history.begin / 1_000 + start, UTC)
+        rows.append(
+            (
+                f"{began:%H:%M:%S} UTC",
+                *(f"{sum(column[span]) / seconds:,.1f}" for column in counts),
+                worst(buckets.commit_ms_p99[span]),
+                worst(buckets.wait_ms_p99[span]),
+            )
+        )
+    console.print(make_table(titles, rows, width=console.width))
+
+
+def worst(values: Sequence[int | None]) -> str:
+    """The longest of some durations; a dash where none was measured."""
+    known = [value for value in values if value is not None]
+    return f"{max(known):,} ms" if known else "-"
 
 
 def make_table(titles: Sequence[str], rows: Sequence[Sequence[str]], *, width: int) -> Table:

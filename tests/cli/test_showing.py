@@ -95,3 +95,11 @@ def test_jobs_are_searched_and_the_newest_come_first(command: Command) -> None:
     command("submit", "searched", "--file", "-", stdin='"ann"\n"bob"\n"anna"\n')
     found = command.json("jobs", "--type", "searched", "--text", "ann", "--newest")
     assert [job["payload"] for job in found["jobs"]] == ["anna", "ann"]
+
+
+def test_history_tells_what_the_leader_has_seen(command: Command) -> None:
+    command("submit", "seen", "1")
+    assert command("history", "--seconds", "60").stdout.startswith("from ")
+    found = command.json("history", "--seconds", "60")
+    assert found["commits"][-1]["outcome"] == "landed"
+    assert len(found["takeovers"]) == 1

@@ -14,6 +14,7 @@ from osqueue.cli.tables import (
     make_table,
     moment,
     print_dead,
+    print_history,
     print_job,
     print_jobs,
     print_stats,
@@ -22,6 +23,8 @@ from osqueue.cli.tables import (
 from osqueue.client import (
     DeadGroup,
     DeadGroups,
+    History,
+    HistoryBuckets,
     JobDetails,
     JobPage,
     Stats,
@@ -88,6 +91,28 @@ def test_workers_are_a_line_each(capsys: pytest.CaptureFixture[str]) -> None:
     assert title.split()[0] == "worker"
     assert row.split() == ["w\ufffd", "2", "7", "0", "3", "s", "ago", "yes", "all"]
     assert total == "1 worker"
+
+
+def test_history_is_a_line_for_ten_seconds(capsys: pytest.CaptureFixture[str]) -> None:
+    counts = [1] * 10 + [4, 0]
+    nothing: list[int | None] = [None] * 12
+    print_history(
+        History(
+            begin=1_700_000_000_000,
+            buckets=HistoryBuckets(
+                submitted=counts,
+                claimed=counts,
+                completed=counts,
+                failed=[0] * 12,
+                commits=counts,
+                commit_ms_p99=[5, 7, *nothing[2:]],
+                wait_ms_p99=nothing,
+            ),
+        )
+    )
+    _, first, second = capsys.readouterr().out.splitlines()
+    assert first.split() == ["22:13:20", "UTC", "1.0", "1.0", "1.0", "0.0", "1.0", "7", "ms", "-"]
+    assert second.split() == ["22:13:30", "UTC", "2.0", "2.0", "2.0", "0.0", "2.0", "-", "-"]
 
 
 def test_stats_say_what_is_paused(capsys: pytest.CaptureFixture[str]) -> None:

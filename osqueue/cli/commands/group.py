@@ -46,6 +46,7 @@ for command in (
     reading.job,
     reading.dead,
     reading.workers,
+    reading.history,
     reading.top,
 ):
     main.add_command(command)

@@ -10,7 +10,7 @@ from osqueue.cli.options import json_option, url_options
 from osqueue.cli.starting import conversation
 from osqueue.core.job import JobStatus
 
-__all__ = ["dead", "job", "jobs", "stats", "top", "workers"]
+__all__ = ["dead", "history", "job", "jobs", "stats", "top", "workers"]
 
 LIST_LIMIT = 100
 
@@ -178,6 +178,34 @@ def workers(limit: int, url: str | None, timeout_s: float, as_json: bool) -> Non
 
     with conversation(as_json=as_json):
         showing.show_workers(limit, url=url, timeout_s=timeout_s, as_json=as_json)
+
+
+@click.command()
+@click.option(
+    "--seconds",
+    type=click.IntRange(1, 600),
+    default=300,
+    show_default=True,
+    help="How far back.",
+)
+@url_options()
+@json_option
+def history(seconds: int, url: str | None, timeout_s: float, as_json: bool) -> None:
+    """Show what the leader has seen lately, ten seconds a line.
+
+    Rates are counts a second. Commit times and waits (from claimable to claimed) are the worst of
+    the 99th percentiles of those seconds. With --json every second, the newest writes and who has
+    led.
+
+    \b
+    Examples:
+      osqueue history
+      osqueue history --seconds 60 --json
+    """
+    from osqueue.cli import showing
+
+    with conversation(as_json=as_json):
+        showing.show_history(seconds, url=url, timeout_s=timeout_s, as_json=as_json)
 
 
 @click.command()
