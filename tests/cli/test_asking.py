@@ -36,7 +36,7 @@ def test_nobody_there_is_unavailable_in_time() -> None:
         ask(stats, url="http://127.0.0.1:9", timeout_s=0.2)
 
 
-@pytest.mark.parametrize("url", ["nonsense", "ftp://a", "s3://bucket", ","])
+@pytest.mark.parametrize("url", ["nonsense", "ftp://a", "s3://", ","])
 def test_url_that_names_nothing_is_a_usage_error(url: str) -> None:
     with pytest.raises(CommandError):
         ask(stats, url=url, timeout_s=1)

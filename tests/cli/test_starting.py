@@ -32,7 +32,7 @@ def test_error_with_json_is_the_error_object_of_the_wire(command: Command) -> No
     assert result.stdout == ""
 
 
-@pytest.mark.parametrize("url", ["nonsense", "http://", "s3://bucket", "file:"])
+@pytest.mark.parametrize("url", ["nonsense", "http://", "s3://", "file:"])
 def test_url_that_names_nothing_is_status_2(url: str, logs_as_they_were: None) -> None:
     result = Command(url)("stats")
     assert result.exit_code == 2

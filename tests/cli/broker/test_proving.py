@@ -104,7 +104,11 @@ def test_broker_serves_on_a_server_that_keeps_conditions(
     name: str, peers: Peers, tmp_path: Path
 ) -> None:
     prefixes = {"S3_PREFIX": "proven/", "GCS_PREFIX": "proven/"}
-    slow_enough = {"BROKER_HEARTBEAT_TIMEOUT_MS": "10000", "LEASE_MS": "20000"}
+    slow_enough = {
+        "BROKER_HEARTBEAT_INTERVAL_MS": "1000",
+        "BROKER_HEARTBEAT_TIMEOUT_MS": "10000",
+        "LEASE_MS": "20000",
+    }
     given = {**getattr(peers, name).environment, **prefixes, **slow_enough}
     with started_broker(tmp_path, **given) as broker:
         assert broker.wait_event("store proven")["swept"] == 0
