@@ -68,6 +68,8 @@ import os, signal, sys, threading
 from osqueue.client.blocking import BlockingClient
 from osqueue.core.errors import QueueError
 
+# Whoever runs the tests in the background of a shell has it ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 with BlockingClient(sys.argv[1]) as client:
     threading.Timer(0.2, os.kill, [os.getpid(), signal.SIGINT]).start()
     try:

@@ -80,10 +80,11 @@ async function submitCall(job: NewJob, count: number, tellsCommit: boolean): Pro
     const result = await session.call<Submitted>("submitJobs", { jobs }, { isMutation: true });
     const latencyMs = performance.now() - start;
     latencies.value = [...latencies.peek(), latencyMs].slice(-LATENCIES_KEPT);
-    submittedCount.value += count - result.duplicates.length;
-    const durable = { ...row, state: "durable" as const, latencyMs };
-    note({ ...durable, duplicates: result.duplicates.length });
-    if (tellsCommit) await tellCommit({ ...durable, duplicates: result.duplicates.length });
+    const duplicates = result.duplicates.length;
+    submittedCount.value += count - duplicates;
+    const durable: Submission = { ...row, state: "durable", latencyMs, duplicates };
+    note(durable);
+    if (tellsCommit) void tellCommit(durable);
   } catch (error) {
     if (!(error instanceof QueueError)) throw error;
     failedCount.value += count;
@@ -98,10 +99,18 @@ interface Submitted {
   duplicates: number[];
 }
 
-/** The counts of after the answer name the commit that holds it, or a later one. */
+/**
+ * The counts of after the answer name the commit that holds it, or a later one.
+ *
+ * Where they cannot be had the row names none: it is durable all the same.
+ */
 async function tellCommit(row: Submission): Promise<void> {
-  const { commitId } = await ask<Stats>("getStats");
-  note({ ...row, commitId });
+  try {
+    const { commitId } = await ask<Stats>("getStats");
+    note({ ...row, commitId });
+  } catch (error) {
+    if (!(error instanceof QueueError)) throw error;
+  }
 }
 
 function note(row: Submission): void {
