@@ -122,7 +122,13 @@ class GroupCommit:
         return None if self._step_down is None else self._step_down.error
 
     def is_trusted(self, steady_ms: int) -> bool:
-        """Whether no other broker can have taken over by now."""
+        """Whether no other broker can have taken over by now.
+
+        Once a release is on its way it may have landed, and then anybody may have.
+        """
+        return not self._is_releasing and self._is_proven(steady_ms)
+
+    def _is_proven(self, steady_ms: int) -> bool:
         return steady_ms - self._proven_ms < self._committed_timeout_ms // 2
 
     # Facts from the shell.
@@ -383,7 +389,7 @@ class GroupCommit:
 
     def _prove(self, proven_ms: int, steady_ms: int) -> None:
         """We led at that moment. If the trust had lapsed before it, leases start anew."""
-        if not self.is_trusted(proven_ms):
+        if not self._is_proven(proven_ms):
             self.state.renew_leases(steady_ms)
         self._proven_ms = max(self._proven_ms, proven_ms)
 

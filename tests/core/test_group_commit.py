@@ -519,6 +519,18 @@ class TestDraining:
         assert isinstance(late.outcomes[0], NotLeader)
         assert broker.expect(StepDown).reason == "a write's outcome stayed unknown"
 
+    def test_release_on_its_way_ends_the_trust(self) -> None:
+        """Found by simulation seed 1795520902078: the release had landed and its reply was lost;
+        while the broker waited to look, the next but one led, and this one still said that it
+        did."""
+        broker = lead()
+        broker.term.drain()
+        assert broker.term.is_trusted(broker.steady_ms)
+        write = broker.expect(WriteDocument)
+        assert not broker.term.is_trusted(broker.steady_ms)
+        broker.lose(write, is_applied=True)
+        assert not broker.term.is_trusted(broker.steady_ms)
+
     def test_release_that_is_surely_not_applied_is_given_up(self) -> None:
         broker = lead()
         broker.term.drain()

@@ -146,8 +146,6 @@ class Observer:
             process = site.process
             if process is None or process.term is None or process.name == newest.writer:
                 continue
-            if process.is_draining and process.is_acting:
-                continue  # It has released the lead, and waits for the answer to say nothing more.
             if process.term.is_trusted(process.steady_ms()):
                 raise Violation("trust", f"{process} is trusted, {newest.commit_id} took over")
 
