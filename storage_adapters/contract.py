@@ -49,6 +49,7 @@ __all__ = [
     "NotApplied",
     "ObjectMissing",
     "ObjectStore",
+    "ObjectVanished",
     "StoreError",
     "StoreMisconfigured",
     "StoreUnavailable",
@@ -118,6 +119,15 @@ class ObjectMissing(StoreError):
     """Nothing is stored under the key."""
 
     advice = "create the object, or find out who removed it"
+
+
+class ObjectVanished(ObjectMissing):
+    """Nothing is stored under the key any more, and nobody removed it through the store.
+
+    Raised by reads alone, of stores that can tell; the message says by what. Buckets cannot.
+    """
+
+    advice = "restore the object, or tell the store that it is to begin anew"
 
 
 class VersionConflict(StoreError):
@@ -192,7 +202,8 @@ class ObjectStore(Protocol):
             head_bytes: read at most this many bytes from its beginning, 1 or more.
 
         Raises:
-            ObjectMissing: nothing is stored under the key.
+            ObjectMissing: nothing is stored under the key; `ObjectVanished` where the store knows
+                that somebody removed it past the store.
             AccessDenied, StoreMisconfigured: an operator has to act.
             StoreUnavailable: no usable answer.
 

@@ -22,6 +22,7 @@ from storage_adapters.contract import (
     NotApplied,
     ObjectMissing,
     ObjectStore,
+    ObjectVanished,
     StoreUnavailable,
     Unchanged,
     Version,
@@ -63,8 +64,8 @@ class Machine(Protocol):
         """The known version is still there."""
         ...
 
-    def document_missing(self, steady_ms: int) -> None:
-        """No such object."""
+    def document_missing(self, steady_ms: int, *, was_there: str = "") -> None:
+        """No such object; `was_there`: what the store says of one that there was."""
         ...
 
     def load_failed(self, steady_ms: int) -> None:
@@ -171,8 +172,9 @@ class StoreCalls:
                     if_changed_from=None if known is None else Version(known),
                     head_bytes=HEAD_BYTES_MAX if effect.head_only else None,
                 )
-            except ObjectMissing:
-                machine.document_missing(self._clock.steady_ms())
+            except ObjectMissing as error:
+                was_there = str(error) if isinstance(error, ObjectVanished) else ""
+                machine.document_missing(self._clock.steady_ms(), was_there=was_there)
                 return
             except (StoreUnavailable, AccessDenied) as error:
                 log.warning("the store cannot be read", reason=str(error), advice=error.advice)

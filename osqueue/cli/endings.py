@@ -13,7 +13,13 @@ from typing import cast
 
 import msgspec
 
-from osqueue.core.errors import NotLeader, OutcomeUnknown, QueueError, Unavailable
+from osqueue.core.errors import (
+    NotLeader,
+    OutcomeUnknown,
+    QueueError,
+    StoredDataInvalid,
+    Unavailable,
+)
 from osqueue.settings import SettingsError
 from storage_adapters.contract import StoreError
 
@@ -44,6 +50,9 @@ class ExitStatus(IntEnum):
     """It may have been applied or not: look it up."""
     UNFINISHED = 5
     """What was waited for has not happened in time: wait again."""
+    DATA_INVALID = 6
+    """The stored queue is damaged, has vanished, or is of a newer format. Whoever starts a broker
+    again must see to that first."""
 
 
 class CommandError(Exception):
@@ -92,6 +101,8 @@ def ending_of(error: Exception) -> Ending:
                 status = ExitStatus.UNREACHABLE
             elif isinstance(error, OutcomeUnknown):
                 status = ExitStatus.UNKNOWN
+            elif isinstance(error, StoredDataInvalid):
+                status = ExitStatus.DATA_INVALID
             return Ending(
                 status=status,
                 tag=tag,

@@ -196,10 +196,10 @@ class GroupCommit:
         elif verdict is Verdict.UNTELLABLE:
             self._leave("the document was replaced", outcome_unknown(), deposed)
 
-    def document_missing(self, steady_ms: int) -> None:
+    def document_missing(self, steady_ms: int, *, was_there: str = "") -> None:
         """A load has found nothing where the document was: it is never created again."""
         self._end_act()
-        self._leave("the document has vanished", outcome_unknown(), document_vanished())
+        self._leave("the document has vanished", outcome_unknown(), document_vanished(was_there))
 
     def document_unchanged(self, steady_ms: int) -> None:
         """A load has found the version that the write would replace."""

@@ -203,15 +203,15 @@ class Leadership:
         self._is_current = True
         self._plan_next_load(steady_ms)
 
-    def document_missing(self, steady_ms: int) -> None:
-        """A load has found no object.
+    def document_missing(self, steady_ms: int, *, was_there: str = "") -> None:
+        """A load has found no object; `was_there`: what the store says of one that there was.
 
         Raises:
-            StoredDataInvalid: this process has seen it before, so it is not created again.
+            StoredDataInvalid: this process or the store has seen it, so it is not created again.
         """
         self._act_is_running = False
-        if self._has_seen_object:
-            raise document_vanished()
+        if self._has_seen_object or was_there:
+            raise document_vanished(was_there)
         if self._pending is not None:
             verdict = self._pending.loaded(None, None, steady_ms)
             self._settle_takeover(verdict, None, steady_ms)

@@ -5,9 +5,11 @@ directory that it may not write to. All of it blocks: `store` calls it in thread
 version unique is explained there.
 """
 
+import contextlib
 import errno
 import os
 import stat
+from collections.abc import Generator
 from pathlib import Path
 
 from storage_adapters.contract import (
@@ -22,7 +24,15 @@ from storage_adapters.contract import (
     missing_object,
 )
 
-__all__ = ["NO_PERMISSION", "OWN_NAME", "find_file", "list_files", "read_file", "version_of"]
+__all__ = [
+    "NO_PERMISSION",
+    "OWN_NAME",
+    "classified_read",
+    "find_file",
+    "list_files",
+    "read_file",
+    "version_of",
+]
 
 OWN_NAME = ".file-store"
 """The directory beside the objects that is the store's own."""
@@ -56,13 +66,11 @@ def read_file(
 
     Raises: the errors of `ObjectStore.read`.
     """
-    try:
+    with classified_read(key):
         for _ in range(_READ_ATTEMPTS_MAX):
             found = _read_once(path, key=key, known=if_changed_from, head_bytes=head_bytes)
             if found is not None:
                 return found
-    except OSError as error:
-        raise _classify_read(error, key=key) from error
     raise StoreUnavailable(f"the file changes faster than it can be read; retry later: {key}")
 
 
@@ -98,14 +106,12 @@ def list_files(directory: Path, *, prefix: str) -> list[str]:
     Raises: the errors of `ObjectStore.list`.
     """
     keys: list[str] = []
-    try:
+    with classified_read(prefix):
         for place, subdirectories, names in os.walk(directory, onerror=_raise_unless_missing):
             if place == str(directory) and OWN_NAME in subdirectories:
                 subdirectories.remove(OWN_NAME)
             parent = Path(place).relative_to(directory)
             keys += [(parent / name).as_posix() for name in names]
-    except OSError as error:
-        raise _classify_read(error, key=prefix) from error
     return sorted(key for key in keys if key.startswith(prefix))
 
 
@@ -113,6 +119,15 @@ def _raise_unless_missing(error: OSError) -> None:
     # The store itself may not exist yet, and a directory may go while the walk is under way.
     if not isinstance(error, FileNotFoundError):
         raise error
+
+
+@contextlib.contextmanager
+def classified_read(key: str) -> Generator[None]:
+    """Turn what the disk says into the words of the contract."""
+    try:
+        yield
+    except OSError as error:
+        raise _classify_read(error, key=key) from error
 
 
 def _classify_read(error: OSError, *, key: str) -> StoreError:

@@ -1,9 +1,9 @@
 """The store in one directory of one machine: an object is a plain file that people can read.
 
 Key "queue.json" is the file `queue.json`, byte for byte what was put. Next to the objects lies
-`.file-store/` with the lock and with the file that is being written. Opened by `opening`. Any
-number of processes of one machine may share the directory; machines may not, because the lock
-would not hold between them (see `mounts`).
+`.file-store/` with the lock, the file that is being written, and a mark for each object that was
+there (see `marks`). Opened by `opening`. Any number of processes of one machine may share the
+directory; machines may not, because the lock would not hold between them (see `mounts`).
 
 How a put works. Under an exclusive lock of the directory: compare the version, write
 `.file-store/next`, set its modification time, flush it, rename it over the object, flush the
@@ -40,6 +40,7 @@ from storage_adapters.contract import (
     AccessDenied,
     Condition,
     NotApplied,
+    ObjectMissing,
     StoredObject,
     StoreError,
     StoreMisconfigured,
@@ -49,10 +50,12 @@ from storage_adapters.contract import (
     check_key,
     refusal_of_condition,
 )
+from storage_adapters.file.marks import find_mark, refuse_vanished
 from storage_adapters.file.mounts import network_type_of
 from storage_adapters.file.reading import (
     NO_PERMISSION,
     OWN_NAME,
+    classified_read,
     find_file,
     list_files,
     read_file,
@@ -130,7 +133,7 @@ class FileStore:
         """Read the object under `key`; see `ObjectStore.read`. Takes no lock.
 
         Raises:
-            ObjectMissing: there is no such file.
+            ObjectMissing: there is no such file; `ObjectVanished` where there was one (`marks`).
             AccessDenied, StoreMisconfigured: an operator has to act.
             StoreUnavailable: the disk failed, or the file changed faster than it could be read.
 
@@ -140,7 +143,11 @@ class FileStore:
         path = self._path(key)
         return await trio.to_thread.run_sync(
             partial(
-                read_file, path, key=key, if_changed_from=if_changed_from, head_bytes=head_bytes
+                self._read_in_thread,
+                path,
+                key=key,
+                if_changed_from=if_changed_from,
+                head_bytes=head_bytes,
             ),
             abandon_on_cancel=True,
         )
@@ -216,6 +223,16 @@ class FileStore:
             )
         return self._directory / key
 
+    def _read_in_thread(
+        self, path: Path, *, key: str, if_changed_from: Version | None, head_bytes: int | None
+    ) -> StoredObject | Unchanged:
+        try:
+            return read_file(path, key=key, if_changed_from=if_changed_from, head_bytes=head_bytes)
+        except ObjectMissing:
+            with classified_read(key):
+                refuse_vanished(find_mark(self._directory, key), path)
+            raise
+
     def _put_in_thread(
         self, path: Path, chunks: Sequence[bytes], *, key: str, condition: Condition
     ) -> Version:
@@ -227,6 +244,8 @@ class FileStore:
             if refusal is not None:
                 raise refusal
             stamp_ns = _take_stamp(lock, found=found)
+            if found is not None:
+                self._mark(key)
             self._make_directory(path.parent)
             # Opened before the rename: after it nothing may fail but the flush itself.
             with _opened_directory(path.parent) as parent, self._next_file() as (next_path, file):
@@ -240,11 +259,14 @@ class FileStore:
     def _delete_in_thread(self, path: Path, *, key: str) -> None:
         with _classified_write(key):
             # Looked at before the lock too: to delete nothing must not create the directory.
-            if find_file(path) is not None:
-                self._delete_under_lock(path, key=key)
+            mark = find_mark(self._directory, key)
+            if find_file(path) is not None or (mark is not None and find_file(mark) is not None):
+                self._delete_under_lock(path, mark=mark, key=key)
 
-    def _delete_under_lock(self, path: Path, *, key: str) -> None:
+    def _delete_under_lock(self, path: Path, *, mark: Path | None, key: str) -> None:
         with self._locked(key) as lock:
+            if mark is not None:
+                mark.unlink(missing_ok=True)
             found = find_file(path)
             if found is None:
                 return
@@ -253,6 +275,14 @@ class FileStore:
             with _opened_directory(path.parent) as parent:
                 path.unlink()
                 self._flush_directory(parent, key=key)
+
+    def _mark(self, key: str) -> None:
+        mark = find_mark(self._directory, key)
+        if mark is None or find_file(mark) is not None:
+            return
+        # Not flushed: one that a power failure takes is made again by the next put.
+        mark.parent.mkdir(mode=0o700, exist_ok=True)
+        _close(os.open(mark, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
 
     @contextlib.contextmanager
     def _locked(self, key: str) -> Generator[int]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import trio
 import trio.testing
@@ -11,6 +13,8 @@ from osqueue.broker.statistics import Statistics
 from osqueue.broker.store_calls import StoreCalls
 from osqueue.core.document import HEAD_BYTES_MAX
 from osqueue.core.writes.effects import LoadDocument, WriteDocument
+from storage_adapters.contract import ABSENT, Match
+from storage_adapters.file.store import FileStore
 from tests.broker.scripted_store import KEY, Put, ScriptedStore
 
 Clock = trio.testing.MockClock
@@ -40,8 +44,8 @@ class Recorder:
     def document_unchanged(self, steady_ms: int) -> None:
         self.facts.append(("unchanged",))
 
-    def document_missing(self, steady_ms: int) -> None:
-        self.facts.append(("missing",))
+    def document_missing(self, steady_ms: int, *, was_there: str = "") -> None:
+        self.facts.append(("missing", was_there))
 
     def load_failed(self, steady_ms: int) -> None:
         self.facts.append(("failed", steady_ms))
@@ -102,11 +106,27 @@ async def test_load_reports_what_is_there(autojump_clock: Clock) -> None:
     await calls.load(LoadDocument(if_changed_from="1"), recorder)
     await calls.load(LoadDocument(if_changed_from="0", head_only=True), recorder)
     assert recorder.facts == [
-        ("missing",),
+        ("missing", ""),
         ("loaded", b"x" * 10_000, "1"),
         ("unchanged",),
         ("loaded", b"x" * HEAD_BYTES_MAX, "1"),
     ]
+
+
+async def test_load_passes_on_what_the_store_knows_of_an_object_that_vanished(
+    tmp_path: Path,
+) -> None:
+    store, recorder = FileStore(tmp_path), Recorder()
+    version = await store.put(KEY, [b"1"], condition=ABSENT)
+    await store.put(KEY, [b"2"], condition=Match(version))
+    (tmp_path / KEY).unlink()
+    calls = StoreCalls(
+        store, KEY, clock=TrioClock(), statistics=Statistics(), read_timeout_ms=5_000
+    )
+    await calls.load(LoadDocument(), recorder)
+    [(fact, was_there)] = recorder.facts
+    assert fact == "missing"
+    assert "remove" in str(was_there)
 
 
 @pytest.mark.parametrize("failure", ["reads_fail", "reads_denied"])

@@ -34,7 +34,7 @@ from storage_adapters.contract import AccessDenied, StoreMisconfigured
     [
         (InvalidRequest("x"), 1),
         (QueueFull("x"), 1),
-        (StoredDataInvalid("x"), 1),
+        (StoredDataInvalid("x"), 6),
         (AccessDenied("x"), 1),
         (StoreMisconfigured("x"), 1),
         (SettingsError("x"), 2),
@@ -81,7 +81,7 @@ def test_reporting_looks_into_groups() -> None:
     inner = ExceptionGroup("inner", [StoredDataInvalid("unreadable")])
     with pytest.raises(SystemExit) as caught, reporting(told.append):
         raise ExceptionGroup("outer", [inner])
-    assert caught.value.code == 1
+    assert caught.value.code == 6
     assert [ending.tag for ending in told] == ["StoredDataInvalid"]
 
 

@@ -84,6 +84,12 @@ class TestCreation:
         with pytest.raises(StoredDataInvalid, match="vanished"):
             follow(broker, within_ms=TIMEOUT_MS)
 
+    def test_document_that_the_store_knows_of_is_never_created_again(self) -> None:
+        broker = DrivenBroker(StoredObject())
+        broker.expect(LoadDocument)
+        with pytest.raises(StoredDataInvalid, match="vanished: it was here; put it back"):
+            broker.leadership.document_missing(0, was_there="it was here; put it back")
+
     def test_document_missing_during_a_takeover_is_never_created_again(self) -> None:
         broker = standby(lead().stored)
         write = until_takeover(broker)

@@ -164,5 +164,5 @@ def test_errors_each_have_their_own_advice() -> None:
         for name in contract.__all__
         if isinstance(value := getattr(contract, name), type) and issubclass(value, StoreError)
     ]
-    assert len(errors) == 8
+    assert len(errors) == 9
     assert len({error.advice for error in errors}) == len(errors)

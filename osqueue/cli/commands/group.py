@@ -26,7 +26,8 @@ def main() -> None:
       osqueue top
 
     Exit status: 0 done; 1 refused or failed; 2 the command line or a setting is wrong; 3 no broker
-    could be reached, try again; 4 it may have been applied, look it up; 5 not ended in time.
+    could be reached, try again; 4 it may have been applied, look it up; 5 not ended in time;
+    6 the stored queue cannot be used: do not restart a broker before that is mended.
     """
 
 

@@ -47,9 +47,14 @@ def broker_draining() -> Unavailable:
     return Unavailable("this broker is stopping: nothing was applied")
 
 
-def document_vanished() -> StoredDataInvalid:
-    """Whoever has seen the document never creates it again."""
+def document_vanished(was_there: str = "") -> StoredDataInvalid:
+    """Whoever has seen the document never creates it again, nor does a store that knows of it.
+
+    `was_there` is what the store says of it, and what to do.
+    """
+    if was_there:
+        return StoredDataInvalid(f"the stored queue has vanished: {was_there}")
     return StoredDataInvalid(
         "the stored queue has vanished while a broker was running. Restore the object from a "
-        "backup; restarting a broker without it starts with an empty queue"
+        "backup before a broker is started: without it, one starts with an empty queue"
     )

@@ -200,7 +200,7 @@ def test_document_that_cannot_be_used_ends_the_broker_and_is_left_alone(
 ) -> None:
     before = write_document(tmp_path, content)
     ended = run_osqueue(["server", "--log-format", "text", "--broker-port", "0"], tmp_path)
-    assert ended.returncode == 1
+    assert ended.returncode == 6
     last = ended.stderr.splitlines()[-1]
     assert last.startswith("osqueue: the stored queue cannot be used")
     assert words in last
@@ -215,10 +215,39 @@ def test_document_that_becomes_unreadable_ends_the_leader_and_is_left_alone(
     with started_broker(tmp_path) as broker:
         broken = write_document(tmp_path, '{"format": 1, "broker": ')
         broker.wait_event("broker started")
-        assert broker.wait_ended() == 1
+        assert broker.wait_ended() == 6
         last = msgspec.json.decode(broker.rest_of_log().splitlines()[-1])
     assert (last["error"], last["level"]) == ("StoredDataInvalid", "critical")
     assert (tmp_path / QUEUE).read_bytes() == broken
+
+
+def test_queue_that_vanishes_ends_the_leader_and_a_restart_makes_no_empty_one(
+    tmp_path: Path,
+) -> None:
+    with started_broker(tmp_path) as broker:
+        job_id = submit(broker.url)
+        backup = (tmp_path / QUEUE).read_bytes()
+        (tmp_path / QUEUE).unlink()
+        assert broker.wait_ended() == 6
+    ended = run_osqueue(["server", "--log-format", "text", "--broker-port", "0"], tmp_path)
+    assert ended.returncode == 6
+    last = ended.stderr.splitlines()[-1]
+    assert last.startswith("osqueue: the stored queue has vanished: ")
+    mark = tmp_path / "osqueue-data" / ".file-store" / "stored" / "queue.json"
+    assert f"Put it back from a backup; to begin anew without it, remove {mark} too" in last
+    assert not (tmp_path / QUEUE).exists()
+    (tmp_path / QUEUE).write_bytes(backup)
+    with started_broker(tmp_path):
+        assert [job["id"] for job in read_document(tmp_path)["jobs"]] == [job_id]
+
+
+def test_queue_removed_with_its_mark_begins_anew(tmp_path: Path) -> None:
+    with started_broker(tmp_path) as broker:
+        submit(broker.url)
+    (tmp_path / QUEUE).unlink()
+    (tmp_path / "osqueue-data" / ".file-store" / "stored" / "queue.json").unlink()
+    with started_broker(tmp_path):
+        assert read_document(tmp_path)["epoch"] == 1
 
 
 def test_second_signal_ends_at_once(tmp_path: Path) -> None:

@@ -194,7 +194,7 @@ async def test_put_that_fails_before_the_rename_changes_nothing(
     with pytest.raises(expected, match=KEY):
         await failing.put(KEY, [b"new"], condition=Match(version))
     assert await store.read(KEY) == StoredObject(b"old", version)
-    assert own_files(tmp_path) == ["lock"]
+    assert own_files(tmp_path) == ["lock", "stored"]
     await store.put(KEY, [b"new"], condition=Match(version))
 
 
@@ -312,7 +312,7 @@ async def test_leftover_of_a_killed_process_is_removed_by_the_next_put(tmp_path:
     (tmp_path / ".file-store" / "next").write_bytes(b"half of it")
     assert await store.list("") == [KEY]
     await store.put(KEY, [b"new"], condition=Match(version))
-    assert own_files(tmp_path) == ["lock"]
+    assert own_files(tmp_path) == ["lock", "stored"]
 
 
 async def test_leftover_that_is_the_object_itself_does_not_harm_it(tmp_path: Path) -> None:
@@ -353,7 +353,7 @@ async def test_writer_killed_at_any_moment_leaves_a_whole_object(tmp_path: Path)
         assert number >= acknowledged
         # The lock went with the process, and what it left behind goes with the next put.
         await store.put(KEY, body_chunks(number + 1), condition=Match(version))
-        assert own_files(tmp_path) == ["lock"]
+        assert own_files(tmp_path) == ["lock", "stored"]
 
 
 async def kill_after_lines(directory: Path, *, lines_count: int) -> int:
