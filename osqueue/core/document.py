@@ -17,7 +17,7 @@ import msgspec
 from osqueue.core.errors import StoredDataInvalid
 from osqueue.core.ids import CommitId
 from osqueue.core.job import Job
-from osqueue.core.limits import FORMAT_VERSION, QueueRules
+from osqueue.core.limits import FORMAT_VERSION, PRIORITY_MAX, PRIORITY_MIN, QueueRules
 from osqueue.core.queue_state import QueueState
 from osqueue.core.tables.client_table import ClientEntry, ClientTable
 from osqueue.core.tables.job_table import KEY_HOLDERS, JobTable
@@ -41,6 +41,23 @@ _REQUIRED_HEADER = frozenset({"format", "broker", "epoch", "commitId"})
 """Without these it is no header: some other object, or one that was reformatted."""
 _REQUIRED = frozenset({"format", "epoch", "commitId", "nextOrder", "jobs"})
 """A document without one of these would pass for an empty queue, and be overwritten."""
+
+_COUNT_MAX = 2**53 - 1
+"""What every reader of JSON can count to."""
+_TIME_MS_MAX = 253_402_300_799_999
+"""The end of the year 9999."""
+_TIMEOUT_MS_MAX = 604_800_000
+"""Seven days: more than any setting, and any store that is slow, leads to."""
+_HEADER_BOUNDS = {
+    "format": (1, FORMAT_VERSION),
+    "brokerHeartbeat": (0, _TIME_MS_MAX),
+    "brokerTimeoutMs": (1, _TIMEOUT_MS_MAX),
+    "epoch": (0, _COUNT_MAX),
+    "completedTotal": (0, _COUNT_MAX),
+    "nextOrder": (1, _COUNT_MAX),
+    "leadershipMs": (0, _COUNT_MAX),
+}
+"""The least and the most of each number in the header: what osqueue writes is well within."""
 
 _WAITING = frozenset({"scheduled", "unclaimed"})
 
@@ -172,7 +189,7 @@ def load_document(data: bytes, rules: QueueRules, random: random_module.Random) 
         missing = _REQUIRED.difference(fields)
         if missing:
             raise ValueError(f"{', '.join(sorted(missing))} missing")
-        _check_commit_ids(header)
+        _check_terms(header)
         where = "pausedTypes: "
         paused_types = msgspec.json.decode(fields.get("pausedTypes", b"[]"), type=list[str])
         where = "clients: "
@@ -207,12 +224,34 @@ def _read_known(fields: dict[str, msgspec.Raw]) -> Header:
             f"its format is {found}, this version of osqueue reads up to {FORMAT_VERSION}: "
             "upgrade this broker"
         )
+    for name, (least, most) in _HEADER_BOUNDS.items():
+        if name in known:
+            _check_number(name, known[name], least, most)
     return msgspec.json.decode(_encode(known), type=Header)
 
 
-def _check_commit_ids(header: Header) -> None:
-    CommitId.parse(header.commit_id)
-    for takeover in header.lineage:
+def _check_number(name: str, raw: msgspec.Raw, least: int, most: int) -> None:
+    try:
+        number = msgspec.json.decode(raw, type=int)
+    except msgspec.ValidationError:
+        number = None
+    if number is None or not least <= number <= most:
+        found = bytes(raw).decode()
+        raise ValueError(f"{name} must be a whole number from {least} to {most}, not {found}")
+
+
+def _check_terms(header: Header) -> None:
+    commit_id = header.parsed_commit_id()
+    if commit_id.epoch != header.epoch:
+        raise ValueError(
+            f"epoch is {header.epoch}, and commitId {header.commit_id} of epoch {commit_id.epoch}"
+        )
+    for index, takeover in enumerate(header.lineage):
+        where = f"lineage number {index} (from 0): "
+        if not 1 <= takeover.epoch <= header.epoch:
+            raise ValueError(f"{where}epoch must be 1 to {header.epoch}, not {takeover.epoch}")
+        if not 0 <= takeover.at <= _TIME_MS_MAX:
+            raise ValueError(f"{where}at must be 0 to {_TIME_MS_MAX}, not {takeover.at}")
         if takeover.taken_from:
             CommitId.parse(takeover.taken_from)
 
@@ -291,6 +330,7 @@ def _check_jobs(jobs: list[Job], next_order: int) -> None:
         status = job.status
         if (status == "in_progress") != (job.worker_id != "") or (job.claim_id and not job.is_held):
             raise ValueError(f"{job.id} is {status} with workerId {job.worker_id!r}")
+        _check_numbers(job)
         needed = job.attempts + (status in _WAITING)
         if not 0 <= needed <= job.max_attempts:
             raise ValueError(
@@ -300,6 +340,30 @@ def _check_jobs(jobs: list[Job], next_order: int) -> None:
             if job.unique_key in keys:
                 raise ValueError(f"{job.id}: another job holds uniqueKey {job.unique_key!r}")
             keys.add(job.unique_key)
+
+
+def _check_numbers(job: Job) -> None:
+    if (
+        0 <= job.created_at <= _TIME_MS_MAX
+        and 0 <= job.run_at <= _TIME_MS_MAX
+        and 0 <= job.ready_at <= _TIME_MS_MAX
+        and 0 <= job.started_at <= _TIME_MS_MAX
+        and 0 <= job.ended_at <= _TIME_MS_MAX
+        and 0 <= job.heartbeat <= _TIME_MS_MAX
+        and 0 <= job.lease_ms <= _TIME_MS_MAX
+        and 0 <= job.result_ttl_ms <= _TIME_MS_MAX
+        and job.max_attempts <= _COUNT_MAX
+        and PRIORITY_MIN <= job.priority <= PRIORITY_MAX
+    ):
+        return
+    raise ValueError(
+        f"{job.id} has a number out of bounds: its times, leaseMs and resultTtlMs must be 0 to"
+        f" {_TIME_MS_MAX}, priority {PRIORITY_MIN} to {PRIORITY_MAX}, and they are createdAt"
+        f" {job.created_at}, runAt {job.run_at}, readyAt {job.ready_at}, startedAt"
+        f" {job.started_at}, endedAt {job.ended_at}, heartbeat {job.heartbeat}, leaseMs"
+        f" {job.lease_ms}, resultTtlMs {job.result_ttl_ms}, priority {job.priority}, maxAttempts"
+        f" {job.max_attempts}"
+    )
 
 
 def _invalid(what: str) -> StoredDataInvalid:

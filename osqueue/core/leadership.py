@@ -17,6 +17,9 @@ A standby never compares wall clocks. It waits, on its own steady clock, what th
 It stands for no election while its wall clock is more than 5 s off the store's `Date`: what it
 would write and decide by that clock (due jobs, schedules) would be wrong. It goes on looking.
 
+The first load is of the whole document, which must be one that this broker could take over. From
+then on its head is enough, until there is a reason to lead.
+
 None of it counts after a term, or an election, has ended, until a load has shown what is there
 now. And the document is loaded whole before it is replaced: if its version has changed since there
 was a reason to lead, there is none any more.
@@ -179,6 +182,10 @@ class Leadership:
             self._stand_for_election(data, version, steady_ms)
             return
         header = read_header(data)
+        if self._is_first_load and self._pending is None:
+            self._head_suffices = header is not None
+            self._begin_following(data, version, steady_ms)
+            return
         if self._pending is None:
             was_head, self._head_suffices = self._head_suffices, header is not None
             if header is not None or not was_head:
@@ -304,7 +311,8 @@ class Leadership:
                 return WaitUntil(self._load_not_before_ms)
             return LoadDocument()
         if steady_ms >= self._load_not_before_ms:
-            return LoadDocument(if_changed_from=self._version, head_only=self._head_suffices)
+            is_head_enough = self._head_suffices and not self._is_first_load
+            return LoadDocument(if_changed_from=self._version, head_only=is_head_enough)
         if self._wants_probe(steady_ms):
             assert self.header is not None
             assert self.header.broker is not None
@@ -338,21 +346,26 @@ class Leadership:
     def _leader_name(self) -> str | None:
         return None if self.header is None else self.header.parsed_commit_id().broker_name
 
+    def _begin_following(self, data: bytes, version: str, steady_ms: int) -> None:
+        """The first load, of the whole document: a broker that could never take over must not stand
+        by as if it could. Where there is a reason to lead already, no second load is needed."""
+        loaded = load_document(data, self._rules, self._random)
+        header = loaded.header
+        self._is_first_load = False
+        self._follow(header, version, steady_ms)
+        if header.broker == self._identity.address and header.broker_host == self._identity.host:
+            self._reason = "this port and machine are the leader's, whose process is gone"
+        else:
+            self._reason = self._reason_to_lead(header, steady_ms)
+        self._candidate = None if self._reason is None else loaded
+
     def _follow(self, header: Header, version: str, steady_ms: int) -> None:
-        is_first, self._is_first_load = self._is_first_load, False
         if version != self._version:
             self._changed_ms = steady_ms
             self._refused_ms = None
             self._is_surely_gone = False
         self.header, self._version, self._is_current = header, version, True
         self._plan_next_load(steady_ms)
-        if (
-            is_first
-            and header.broker == self._identity.address
-            and header.broker_host == self._identity.host
-        ):
-            self._reason = "this port and machine are the leader's, whose process is gone"
-            self._load_not_before_ms = steady_ms
 
     def _plan_next_load(self, steady_ms: int) -> None:
         self._load_not_before_ms = steady_ms + self._poll_interval_ms

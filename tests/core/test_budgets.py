@@ -60,8 +60,8 @@ def test_header_line_with_a_full_lineage_fits_into_the_first_read() -> None:
     header = make_header(
         broker=f"{'h' * 253}:65535",
         broker_host="h" * 512,
-        broker_heartbeat=largest,
-        broker_timeout_ms=largest,
+        broker_heartbeat=253_402_300_799_999,
+        broker_timeout_ms=604_800_000,
         epoch=largest,
         commit_id=commit_id,
         lineage=[Takeover(largest, name, commit_id)] * LINEAGE_LENGTH,

@@ -36,7 +36,7 @@ GOLDEN = Path(__file__).parent / "golden" / "document_v1.json"
 LEAST: dict[str, Any] = {
     "format": 1,
     "broker": None,
-    "epoch": 3,
+    "epoch": 7,
     "commitId": COMMIT_ID,
     "nextOrder": 9,
     "jobs": [],
@@ -170,8 +170,36 @@ UNREADABLE: dict[str, tuple[bytes | dict[str, Any], str]] = {
     "another object": ({}, "commitId, epoch, format, jobs, nextOrder missing"),
     "no jobs": ({k: v for k, v in LEAST.items() if k != "jobs"}, "jobs missing"),
     "no epoch": ({k: v for k, v in LEAST.items() if k != "epoch"}, "epoch missing"),
-    "header type": (LEAST | {"epoch": "seven"}, r"got `str` - at `\$.epoch`"),
+    "header type": (
+        LEAST | {"epoch": "seven"},
+        'epoch must be a whole number from 0 to 9007199254740991, not "seven"',
+    ),
     "format type": (LEAST | {"format": "one"}, "Expected `int`, got `str`"),
+    "format zero": (LEAST | {"format": 0}, "format must be a whole number from 1 to 1, not 0"),
+    "fraction": (LEAST | {"epoch": 7.5}, "epoch must be a whole number .*, not 7.5"),
+    "negative epoch": (LEAST | {"epoch": -1}, "epoch must be a whole number .*, not -1"),
+    "epoch null": (LEAST | {"epoch": None}, "epoch must be a whole number .*, not null"),
+    "epoch of another commit": (LEAST | {"epoch": 6}, "epoch is 6, and commitId .* of epoch 7"),
+    "timeout for ever": (
+        LEAST | {"brokerTimeoutMs": 10**15},
+        "brokerTimeoutMs must be a whole number from 1 to 604800000, not 1000000000000000",
+    ),
+    "no timeout": (LEAST | {"brokerTimeoutMs": 0}, "brokerTimeoutMs must be a whole number from 1"),
+    "time in microseconds": (
+        LEAST | {"brokerHeartbeat": 1_706_000_000_000_000},
+        "brokerHeartbeat must be .* to 253402300799999, not 1706000000000000",
+    ),
+    "negative total": (LEAST | {"completedTotal": -5}, "completedTotal must be .* from 0 .*not -5"),
+    "lineage epoch": (
+        LEAST | {"lineage": [{"epoch": 8, "brokerName": "x", "takenFrom": ""}]},
+        r"lineage number 0 \(from 0\): epoch must be 1 to 7, not 8",
+    ),
+    "lineage time": (
+        LEAST | {"lineage": [{"epoch": 7, "brokerName": "x", "takenFrom": "", "at": -1}]},
+        r"lineage number 0 \(from 0\): at must be 0 to 253402300799999, not -1",
+    ),
+    "job time": (with_job(createdAt=10**15), "a has a number out of bounds: .*createdAt 10{15},"),
+    "job priority": (with_job(priority=101), "priority -100 to 100, .*priority 101"),
     "commit id": (LEAST | {"commitId": "7"}, "'7' is no commit id"),
     "lineage": (
         LEAST | {"lineage": [{"epoch": 1, "brokerName": "x", "takenFrom": "y"}]},

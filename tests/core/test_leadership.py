@@ -169,14 +169,42 @@ class TestFollowing:
             b"not a queue",
             b'{"format":2,\n',
             b'{"format":1,"broker":"a:1","epoch":1,"commitId":"?",\n',
+            # Only the first line is whole, and names another broker.
+            b'{"format":1,"broker":"a:1","epoch":1,"commitId":"1-1-0000000000000001",\n"jobs":[{',
         ],
     )
-    def test_unusable_document_is_refused_and_not_overwritten(self, data: bytes) -> None:
+    def test_unusable_document_is_refused_at_the_start_and_not_overwritten(
+        self, data: bytes
+    ) -> None:
         broker = DrivenBroker(lead().stored, 2)
         broker.stored.replace(data)
-        with pytest.raises(StoredDataInvalid):
-            follow(broker, within_ms=2 * TIMEOUT_MS)
+        with pytest.raises(StoredDataInvalid, match="cannot be used"):
+            broker.do(broker.next())
         assert broker.stored.data == data
+
+    def test_document_that_is_damaged_later_is_refused_at_the_takeover(self) -> None:
+        broker = standby(lead().stored)
+        assert broker.stored.data is not None
+        damaged = broker.stored.data.partition(b"\n")[0] + b'\n"jobs":[{'
+        broker.stored.replace(damaged)
+        with pytest.raises(StoredDataInvalid, match="cannot be used"):
+            follow(broker, within_ms=2 * TIMEOUT_MS)
+        assert broker.stored.data == damaged
+
+    def test_timeout_for_ever_that_somebody_wrote_by_hand_is_refused(self) -> None:
+        broker = standby(lead().stored)
+        broker.stored.edit(brokerTimeoutMs=10**15)
+        with pytest.raises(StoredDataInvalid, match="brokerTimeoutMs must be a whole number"):
+            follow(broker, within_ms=TIMEOUT_MS)
+
+    def test_first_load_with_a_reason_to_lead_is_the_only_one(self) -> None:
+        leader = lead()
+        leader.term.drain()
+        leader.settle()
+        successor = DrivenBroker(leader.stored, 2)
+        successor.look(successor.expect(LoadDocument))
+        successor.land(successor.expect(WriteDocument))
+        assert isinstance(successor.next(), Elected)
 
 
 class TestReasons:

@@ -193,6 +193,11 @@ def test_flag_wins_over_environment_and_other_groups_do_not_matter(tmp_path: Pat
         ('{"format": 99, "jobs": []}', "its format is 99, this version of osqueue reads up to 1"),
         ("", "Nothing was written"),
         ('{"format": 1, "broker": null, "commitId": "?", "jobs": []}', "missing"),
+        (
+            '{"format": 1, "broker": "10.0.0.1:8080", "brokerTimeoutMs": 86400000, "epoch": 1,'
+            ' "commitId": "1-1-0000000000000001", "nextOrder": 2,\n"jobs": [{"id": ',
+            "cannot be used: Input data was truncated",
+        ),
     ],
 )
 def test_document_that_cannot_be_used_ends_the_broker_and_is_left_alone(
