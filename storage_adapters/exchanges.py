@@ -182,6 +182,10 @@ class Dialect(Protocol):
         """Ask for a page of the keys that begin with `prefix`; None: the first."""
         ...
 
+    def ask_bucket(self, subject: str) -> BucketRequest:
+        """Ask for a part of the bucket's own settings; `bucket_rules` knows its names."""
+        ...
+
     def found(
         self, answer: Answer, key: str, *, known: Version | None, head_bytes: int | None
     ) -> StoredObject | Unchanged:

@@ -188,6 +188,11 @@ class GcsDialect:
             parameters["pageToken"] = page
         return self._request("GET", f"/storage/v1/b/{self.bucket}/o?{encode_query(parameters)}")
 
+    def ask_bucket(self, subject: str) -> BucketRequest:
+        """Ask for some fields of the bucket, with commas between them."""
+        query = encode_query({"fields": subject})
+        return self._request("GET", f"/storage/v1/b/{self.bucket}?{query}")
+
     def _object(self, key: str) -> str:
         # The key is one segment of the path: its slashes are encoded, too.
         return f"/storage/v1/b/{self.bucket}/o/{quote(self.prefix + key, safe='-_.~')}"

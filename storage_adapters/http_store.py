@@ -169,6 +169,11 @@ class HttpStore:
         return self._dialect.description
 
     @property
+    def dialect(self) -> Dialect:
+        """How the bucket is spoken to, as far as is known by now."""
+        return self._dialect
+
+    @property
     def clock_offset_ms(self) -> int | None:
         """How far the store's clock is ahead of this machine's; None before its first answer."""
         return self._clock_offset_ms
@@ -262,6 +267,20 @@ class HttpStore:
                 # Python orders text by code points, which is the order of its UTF-8 bytes.
                 return sorted(keys)
             page = found.next_page
+
+    async def ask_bucket(self, subject: str) -> Answer:
+        """Ask for a part of the bucket's own settings; see `bucket_rules`, which judges answers.
+
+        Raises:
+            AccessDenied, StoreMisconfigured: as the source of credentials says.
+            StoreUnavailable: no answer.
+
+        Cancellation: has no effect.
+        """
+        try:
+            return await self._exchange(lambda dialect: dialect.ask_bucket(subject))
+        except (NotApplied, httpx.TransportError) as error:
+            raise _unavailable(error, f"?{subject}") from error
 
     async def aclose(self) -> None:
         """Close the connections. The store is not used afterwards; twice is harmless.

@@ -40,7 +40,14 @@ from storage_adapters.contract import (
     WriteOutcomeUnknown,
 )
 
-__all__ = ["PROBE_PREFIX", "ConditionsBroken", "Proof", "Step", "prove_conditions"]
+__all__ = [
+    "PROBE_PREFIX",
+    "ConditionsBroken",
+    "Proof",
+    "Step",
+    "VersionsNotMatched",
+    "prove_conditions",
+]
 
 PROBE_PREFIX = ".probe/"
 """Where scratch keys lie in the store. Each begins with the time of its making, in ms."""
@@ -65,6 +72,15 @@ class ConditionsBroken(StoreMisconfigured):
     def __init__(self, message: str, *, step: str) -> None:
         super().__init__(message)
         self.step = step
+
+
+class VersionsNotMatched(ConditionsBroken):
+    """The store refuses a write under the very version that it gave."""
+
+    advice = (
+        "on S3, set S3_QUOTED_ETAGS=no: Ceph before 18 and DigitalOcean Spaces match versions only"
+        " without quotes; if it is so already, the other way; else use another store"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,8 +193,7 @@ class _Scratch:
         try:
             version = await self._store.put(self._key, [self._body(step)], condition=condition)
         except (VersionConflict, ObjectMissing) as error:
-            refused = _broken(step, "refused a write whose condition held", self._store)
-            raise _Unclear(refused) from error
+            raise _Unclear(_wrongly_refused(step, condition, self._store)) from error
         except StoreError as error:
             raise _at_step(step, error) from error
         self._note(step, began)
@@ -222,6 +237,16 @@ def _broken(step: str, what: str, store: ObjectStore) -> ConditionsBroken:
         f" {KNOWN_TO_IGNORE}",
         step=step,
     )
+
+
+def _wrongly_refused(step: str, condition: Condition, store: ObjectStore) -> ConditionsBroken:
+    if isinstance(condition, Match):
+        return VersionsNotMatched(
+            f"{store.description} cannot hold a queue as it is set up: in the step {step!r} it"
+            f" refused a write under the version that it had given, {condition.version}",
+            step=step,
+        )
+    return _broken(step, "refused a write whose condition held", store)
 
 
 def _at_step(step: str, error: StoreError) -> StoreError | _Unclear:

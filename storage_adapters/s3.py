@@ -174,6 +174,11 @@ class S3Dialect:
             parameters["continuation-token"] = page
         return BucketRequest("GET", origin, f"{path}?{encode_query(parameters)}")
 
+    def ask_bucket(self, subject: str) -> BucketRequest:
+        """Ask for a part of the bucket's own settings, as "versioning"."""
+        origin, path = self._place
+        return BucketRequest("GET", origin, f"{path}?{encode_query({subject: ''})}")
+
     def _request(
         self,
         method: str,

@@ -55,7 +55,7 @@ MINIMAL_POLICY = {
         },
     ],
 }
-"""What docs/storage.md says a broker needs; ministack enforces it."""
+"""What a broker needs, on each key that tests use; ministack enforces it."""
 
 IDENTITY_ISSUER = "identities.example.org"
 """Whose tokens may become the role of ministack."""
@@ -99,6 +99,30 @@ class S3Peer:
         """A store on its bucket, by way of `url` where one is given."""
         dialect = S3Dialect(BUCKET, prefix, region=_REGION, endpoint_url=url or self.url)
         return HttpStore(dialect, FixedSource(self.keys))
+
+    def make_bucket(self, name: str, **rules: str) -> dict[str, str]:
+        """Make a bucket with rules of its own, each an XML document by the name of its question.
+
+        Returns: the settings of a broker on it, with keys that may do everything.
+        """
+        root = AwsKeys("test", "test")
+        _create_s3_bucket(self.url, root, name)
+        for subject, document in rules.items():
+            path = f"/{name}?{subject.replace('_', '-')}="
+            _ask(self.url, root, "PUT", path, document, service="s3")
+        keys = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+        return {**self.environment, "S3_BUCKET": name, **keys}
+
+    def make_user(self, name: str, *policies: str) -> dict[str, str]:
+        """Make a user who may do what the policies say, JSON documents; gives its keys' names."""
+        keys, root = _make_user(self.url, name), AwsKeys("test", "test")
+        for number, policy in enumerate(policies):
+            given = {"PolicyName": f"policy-{number}", "PolicyDocument": policy}
+            _ask_iam(self.url, root, "PutUserPolicy", UserName=name, **given)
+        return {
+            "AWS_ACCESS_KEY_ID": keys.access_key_id,
+            "AWS_SECRET_ACCESS_KEY": keys.secret_access_key,
+        }
 
     @property
     def environment(self) -> dict[str, str]:
@@ -185,8 +209,7 @@ class Peers:
         )
         root = AwsKeys("test", "test")
         user, role = {"UserName": "broker"}, {"RoleName": "broker"}
-        _ask_iam(program.url, root, "CreateUser", **user)
-        keys = _ask_iam(program.url, root, "CreateAccessKey", **user)
+        keys = _make_user(program.url, "broker")
         trust = json.dumps(_TRUST)
         _ask_iam(program.url, root, "CreateRole", **role, AssumeRolePolicyDocument=trust)
         policy = {"PolicyName": "queue", "PolicyDocument": json.dumps(MINIMAL_POLICY)}
@@ -195,7 +218,7 @@ class Peers:
         become = {"PolicyName": "become", "PolicyDocument": json.dumps(_MAY_ASSUME_ROLE)}
         _ask_iam(program.url, root, "PutUserPolicy", **user, **become)
         _create_s3_bucket(program.url, root)
-        return S3Peer(program, _keys_of(keys))
+        return S3Peer(program, keys)
 
     @cached_property
     def moto(self) -> S3Peer:
@@ -270,10 +293,10 @@ def _s3_peer(program: Program) -> S3Peer:
     return S3Peer(program, keys)
 
 
-def _create_s3_bucket(url: str, keys: AwsKeys) -> None:
+def _create_s3_bucket(url: str, keys: AwsKeys, name: str = BUCKET) -> None:
     place = f"<LocationConstraint>{_REGION}</LocationConstraint>"
     body = f"<CreateBucketConfiguration>{place}</CreateBucketConfiguration>"
-    _ask(url, keys, "PUT", f"/{BUCKET}", body, service="s3")
+    _ask(url, keys, "PUT", f"/{name}", body, service="s3")
 
 
 def _ask_iam(url: str, keys: AwsKeys, action: str, **parameters: str) -> str:
@@ -297,6 +320,12 @@ def _ask(url: str, keys: AwsKeys, method: str, path: str, body: str, *, service:
     answer = httpx.request(method, url + path, content=body, headers=headers)
     assert answer.status_code == 200, answer.text
     return answer.text
+
+
+def _make_user(url: str, name: str) -> AwsKeys:
+    root = AwsKeys("test", "test")
+    _ask_iam(url, root, "CreateUser", UserName=name)
+    return _keys_of(_ask_iam(url, root, "CreateAccessKey", UserName=name))
 
 
 def _keys_of(answer: str) -> AwsKeys:

@@ -25,7 +25,13 @@ from storage_adapters.contract import (
 )
 from storage_adapters.file.store import FileStore
 from storage_adapters.memory import MemoryStore
-from storage_adapters.proof import PROBE_PREFIX, ConditionsBroken, Proof, prove_conditions
+from storage_adapters.proof import (
+    PROBE_PREFIX,
+    ConditionsBroken,
+    Proof,
+    VersionsNotMatched,
+    prove_conditions,
+)
 from tests.storage_adapters.ignoring_store import IgnoringStore, RestlessStore, StaleStore
 
 NOW_MS = 1_800_000_000_000
@@ -102,8 +108,9 @@ class UnchangingStore(RefusingStore):
 
 
 async def test_store_that_refuses_what_it_must_take_is_refused(autojump_clock: MockClock) -> None:
-    with pytest.raises(ConditionsBroken, match="'replace' it refused a write whose condition held"):
+    with pytest.raises(VersionsNotMatched, match="'replace' it refused a write under") as caught:
         await prove(RefusingStore())
+    assert "S3_QUOTED_ETAGS=no" in caught.value.advice
     with pytest.raises(ConditionsBroken, match="'replace' it gave the version same a second time"):
         await prove(UnchangingStore())
 

@@ -26,6 +26,8 @@ class Prices(msgspec.Struct, frozen=True, kw_only=True):
     """PUT and list: class A."""
     usd_per_million_reads: float
     """GET: class B."""
+    usd_per_gib_month: float
+    """Of what is stored."""
 
 
 PRICES = {
@@ -34,18 +36,21 @@ PRICES = {
         date="2026-11",
         usd_per_million_writes=5.0,
         usd_per_million_reads=0.4,
+        usd_per_gib_month=0.023,
     ),
     "gcs": Prices(
         provider="GCS Standard, one region",
         date="2026-11",
         usd_per_million_writes=5.0,
         usd_per_million_reads=0.4,
+        usd_per_gib_month=0.02,
     ),
     "r2": Prices(
         provider="Cloudflare R2 Standard",
         date="2026-11",
         usd_per_million_writes=4.5,
         usd_per_million_reads=0.36,
+        usd_per_gib_month=0.015,
     ),
 }
 """List prices; docs/storage.md has the same, with what they come to."""
@@ -87,6 +92,9 @@ def estimate_costs(load: Load, settings: Settings, *, write_ms: float) -> CostEs
     writes, reads = round(writes_per_s * MONTH_S), round(reads_per_s * MONTH_S)
     known = PRICES.get(provider_of(settings) or "")
     usd_writes, usd_reads = load.usd_per_million_writes, load.usd_per_million_reads
+    if settings.storage_backend in ("file", "memory"):
+        # Nobody charges for these requests.
+        usd_writes, usd_reads = usd_writes or 0.0, usd_reads or 0.0
     if known is not None:
         usd_writes = known.usd_per_million_writes if usd_writes is None else usd_writes
         usd_reads = known.usd_per_million_reads if usd_reads is None else usd_reads

@@ -10,13 +10,17 @@ import math
 
 import msgspec
 
+from osqueue.cli.doctor.bucket import aspects_of, judge_bucket
 from osqueue.cli.doctor.costs import Load, estimate_costs
 from osqueue.cli.doctor.latency import Samples, latencies_of, take_samples
+from osqueue.cli.doctor.permissions import advice_for, judge_refusals, refused_calls
 from osqueue.cli.doctor.race import run_race
 from osqueue.cli.doctor.report import Finding, Level, ProvenStep, QueueFound, Report
 from osqueue.core.document import HEAD_BYTES_MAX, read_header
 from osqueue.core.errors import StoredDataInvalid
 from osqueue.settings import Settings, write_gap_ms
+from storage_adapters.bucket_rules.facts import BucketFacts
+from storage_adapters.bucket_rules.looking import look_at_bucket
 from storage_adapters.contract import (
     AccessDenied,
     ObjectMissing,
@@ -73,14 +77,31 @@ class Examination:
 
         Cancellation: scratch keys may be left behind; a broker's next start removes them.
         """
-        if await self._may_look_at_queue() and await self._is_proven():
-            await self._race()
-            await self._measure()
+        facts = None
+        if await self._may_look_at_queue():
+            facts = await look_at_bucket(self._store, self._queue_key)
+            if await self._is_proven():
+                await self._race()
+                await self._measure()
         self._look_at_clock()
         writes = self.report.writes
         write_ms = writes.p50 if writes is not None else 100.0
-        self.report.costs = estimate_costs(self._plan.load, self._settings, write_ms=write_ms)
+        costs = estimate_costs(self._plan.load, self._settings, write_ms=write_ms)
+        self.report.costs = costs
+        if facts is not None:
+            self._judge(facts, writes_per_s=costs.writes_per_s)
         return self.report
+
+    def _judge(self, facts: BucketFacts, *, writes_per_s: float) -> None:
+        self.report.bucket = aspects_of(facts)
+        findings = judge_bucket(
+            facts,
+            self._settings,
+            writes_per_s=writes_per_s,
+            document_bytes=self._plan.document_bytes,
+        )
+        for finding in findings:
+            self.report.add(finding)
 
     async def _may_look_at_queue(self) -> bool:
         """Read the queue's head; False where the store cannot be read at all."""
@@ -88,6 +109,9 @@ class Examination:
             found = await self._store.read(self._queue_key, head_bytes=HEAD_BYTES_MAX)
         except ObjectMissing:
             return True
+        except AccessDenied as error:
+            await self._find_refusals("queue", error)
+            return False
         except StoreError as error:
             self._problem("queue", error)
             return False
@@ -119,6 +143,9 @@ class Examination:
                 now_ms=self._now_ms,
                 gap_ms=self._gap_ms,
             )
+        except AccessDenied as error:
+            await self._find_refusals("proof", error)
+            return False
         except StoreError as error:
             self._problem("proof", error)
             return False
@@ -136,17 +163,22 @@ class Examination:
                 "warning",
                 "permissions",
                 f"objects cannot be removed, so that each start leaves one: {proof.left_behind}",
-                "allow s3:DeleteObject or storage.objects.delete under .probe/",
+                advice_for("remove", self._settings),
             )
         if proof.sweep_failure:
             self._find(
                 "warning",
                 "permissions",
                 f"objects cannot be listed: {proof.sweep_failure}",
-                "allow s3:ListBucket or storage.objects.list: without it S3 also says 403 where an"
-                " object is missing",
+                advice_for("list", self._settings),
             )
         return True
+
+    async def _find_refusals(self, check: str, error: AccessDenied) -> None:
+        """Find out which of all calls are refused, after one of them was."""
+        refused = await refused_calls(self._store, self._scratch_key("permissions"))
+        for finding in judge_refusals(refused, self._settings, check=check, error=error):
+            self.report.add(finding)
 
     async def _race(self) -> None:
         key = self._scratch_key("race")

@@ -38,6 +38,7 @@ def print_report(report: Report) -> None:
 def report_rows(report: Report) -> list[tuple[str, str]]:
     """The lines of the examination: name and text."""
     rows = [("store", report.store), ("queue", queue_text(report))]
+    rows += [(aspect.name, aspect.told) for aspect in report.bucket or ()]
     if report.proof is not None:
         took_ms = sum(step.milliseconds for step in report.proof)
         rows.append(("proof", f"keeps conditions: {len(report.proof)} steps in {took_ms:,.0f} ms"))
@@ -92,7 +93,9 @@ def cost_rows(costs: CostEstimate) -> list[tuple[str, str]]:
         f" {costs.reads_per_month:,} reads"
     )
     if costs.usd_per_month is None:
-        price = "no prices known for this store: --write-price and --read-price tell them"
+        price = "no prices known for this store: give them by --write-price and --read-price"
+    elif not (costs.usd_per_million_writes or costs.usd_per_million_reads):
+        price = "nothing: its requests are free"
     else:
         source = f"{costs.provider}, {costs.prices_from}" if costs.provider else "as given"
         price = (

@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 
 __all__ = [
+    "BucketAspect",
     "CostEstimate",
     "Finding",
     "Latencies",
@@ -71,6 +72,16 @@ class QueueFound(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """When the leader wrote last, ms since the epoch."""
 
 
+class BucketAspect(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """One of the bucket's own rules, as far as it concerns the queue."""
+
+    name: str
+    is_known: bool
+    """False: the credentials may not look, or the store did not answer."""
+    told: str
+    """What is so, or why it is not known."""
+
+
 class CostEstimate(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """What a queue would cost in requests, over a month of 30.44 days."""
 
@@ -86,7 +97,7 @@ class CostEstimate(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     usd_per_million_writes: float | None
     usd_per_million_reads: float | None
     usd_per_month: float | None
-    """None where no prices are known."""
+    """None where no prices are known; 0 where nobody charges for requests."""
     notes: list[str]
 
 
@@ -97,6 +108,7 @@ class Report(msgspec.Struct, kw_only=True, rename="camel"):
     is_fine: bool = True
     findings: list[Finding] = []
     queue: QueueFound | None = None
+    bucket: list[BucketAspect] | None = None
     proof: list[ProvenStep] | None = None
     race: RaceResult | None = None
     reads: Latencies | None = None

@@ -79,7 +79,6 @@ def test_budgets_bound_the_writes(budgets: dict[str, int], writes_per_s: float) 
             ),
             None,
         ),
-        (Settings(), None),
     ],
 )
 def test_prices_are_those_of_the_provider(settings: Settings, provider: str | None) -> None:
@@ -90,6 +89,14 @@ def test_prices_are_those_of_the_provider(settings: Settings, provider: str | No
     else:
         assert costs.provider == PRICES[provider].provider
         assert costs.prices_from == "2026-11"
+
+
+@pytest.mark.parametrize("backend", ["file", "memory"])
+def test_stores_of_this_machine_charge_nothing(backend: str) -> None:
+    settings = Settings(storage_backend=backend)
+    assert provider_of(settings) is None
+    costs = estimate_costs(Load(), settings, write_ms=50)
+    assert (costs.provider, costs.usd_per_month) == ("", 0)
 
 
 def test_given_prices_win_and_do_for_unknown_stores() -> None:

@@ -16,14 +16,20 @@ from storage_adapters.contract import (
     Absent,
     AccessDenied,
     Condition,
+    ObjectStore,
     StoredObject,
     StoreUnavailable,
     Unchanged,
     Version,
     WriteOutcomeUnknown,
 )
+from storage_adapters.credentials.source import FixedSource
+from storage_adapters.http_store import HttpStore
 from storage_adapters.memory import MemoryStore
+from storage_adapters.s3 import S3Dialect
+from storage_adapters.signing import ANONYMOUS
 from tests.storage_adapters.ignoring_store import IgnoringStore, RestlessStore
+from tests.storage_adapters.scripted_bucket import ScriptedBucket, answer
 
 KEY = "queue.json"
 SETTINGS = Settings(storage_backend="memory")
@@ -35,7 +41,7 @@ HEADER = (
 )
 
 
-async def examine(store: MemoryStore, settings: Settings = SETTINGS, plan: Plan = PLAN) -> Report:
+async def examine(store: ObjectStore, settings: Settings = SETTINGS, plan: Plan = PLAN) -> Report:
     examination = Examination(
         store, settings, plan, queue_key=KEY, scratch_name="test", now_ms=1_800_000_000_000
     )
@@ -149,8 +155,39 @@ async def test_missing_permissions_are_told_by_name() -> None:
     assert found(report) == [("warning", "permissions")] * 2
     assert ["DeleteObject" in finding.message for finding in report.findings] == [True, False]
     report = await examine(Limited("GetObject"))
-    assert found(report) == [("problem", "queue")]
+    assert found(report) == [("problem", "permissions")]
     assert "s3:GetObject" in report.findings[0].message
+
+
+async def test_permission_that_the_proof_lacks_is_found_out() -> None:
+    store = RestlessStore(dict.fromkeys(range(1, 9), AccessDenied("s3:PutObject is missing")))
+    report = await examine(store)
+    assert found(report) == [("problem", "permissions")]
+    assert "to write objects is not permitted" in report.findings[0].message
+    assert "s3:PutObject" in report.findings[0].advice
+
+
+async def test_rules_of_the_bucket_are_looked_at_and_judged() -> None:
+    bucket = ScriptedBucket()
+    forbidden = answer(403, b"<Error><Code>AccessDenied</Code></Error>")
+    versioning = b"<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>"
+    async with bucket.serve():
+        bucket.script += [answer(404), answer(200, versioning), forbidden, forbidden]
+        # The proof and the trial of each call are refused.
+        bucket.script += [forbidden] * 6
+        store = HttpStore(S3Dialect("jobs", endpoint_url=bucket.url), FixedSource(ANONYMOUS))
+        settings = Settings(storage_backend="s3", s3_bucket="jobs")
+        report = await examine(store, settings)
+        await store.aclose()
+    assert found(report) == [("problem", "proof"), ("warning", "bucket"), ("warning", "bucket")]
+    assert "versioning is on" in report.findings[1].message
+    assert "may not look at the bucket's lifecycle rules, retention" in report.findings[2].message
+    assert report.bucket is not None
+    assert [(aspect.name, aspect.is_known) for aspect in report.bucket] == [
+        ("versioning", True),
+        ("lifecycle rules", False),
+        ("retention", False),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import pytest
 from osqueue.cli.doctor.costs import Load, estimate_costs
 from osqueue.cli.doctor.printing import print_report
 from osqueue.cli.doctor.report import (
+    BucketAspect,
     Finding,
     Latencies,
     ProvenStep,
@@ -22,6 +23,10 @@ def test_full_report_shows_every_part(capsys: pytest.CaptureFixture[str]) -> Non
     latencies = Latencies(samples=20, p50=1.25, p90=2, p99=3, slowest=1_234)
     report = Report(
         store="S3 store at s3://jobs/",
+        bucket=[
+            BucketAspect(name="versioning", is_known=True, told="off"),
+            BucketAspect(name="retention", is_known=False, told="not known: needs a look"),
+        ],
         queue=QueueFound(broker="10.0.0.7:8080", epoch=7, broker_heartbeat=1_706_000_000_000),
         proof=[ProvenStep("create", 10), ProvenStep("create again", 5)],
         race=RaceResult(racers=8, rounds=20, rounds_won=20, lost=0, unclear=1),
@@ -35,6 +40,8 @@ def test_full_report_shows_every_part(capsys: pytest.CaptureFixture[str]) -> Non
     for text in (
         "S3 store at s3://jobs/",
         "led by 10.0.0.7:8080, term 7, written 2024-01-23",
+        "versioning       off",
+        "retention        not known: needs a look",
         "keeps conditions: 2 steps in 15 ms",
         "8 writers at once, 20 times: 20 won, 0 lost, 1 unclear answers",
         "write of 64 KiB",
@@ -55,7 +62,8 @@ def test_findings_and_their_number_are_shown(capsys: pytest.CaptureFixture[str])
     print_report(report)
     report.add(Finding(level="problem", check="clock", message="off"))
     report.add(Finding(level="warning", check="queue", message="\x1b[31mred"))
-    report.costs = estimate_costs(Load(), Settings(), write_ms=1)
+    unknown = Settings(storage_backend="s3", s3_bucket="jobs", s3_endpoint_url="http://127.0.0.1")
+    report.costs = estimate_costs(Load(), unknown, write_ms=1)
     print_report(report)
     shown = capsys.readouterr().out
     assert "led by nobody" in shown
@@ -63,3 +71,10 @@ def test_findings_and_their_number_are_shown(capsys: pytest.CaptureFixture[str])
     assert "2 problems: do not keep a queue here yet" in shown
     assert "\x1b[31m" not in shown
     assert "no prices known for this store" in shown
+
+
+def test_store_that_charges_nothing_is_said_to(capsys: pytest.CaptureFixture[str]) -> None:
+    report = Report(store="file store at ./osqueue-data")
+    report.costs = estimate_costs(Load(), Settings(), write_ms=1)
+    print_report(report)
+    assert "nothing: its requests are free" in capsys.readouterr().out

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,8 @@ import msgspec
 import pytest
 
 from tests.cli.processes import run_osqueue, started_broker
-from tests.emulators.peers import Peers
+from tests.emulators.peers import MINIMAL_POLICY, Peers
+from tests.house.tree import ROOT
 
 pytestmark = pytest.mark.slow
 
@@ -52,7 +55,11 @@ def test_wrong_setting_is_status_2_as_with_a_broker(tmp_path: Path) -> None:
 def test_good_s3_store_is_fine(name: str, peers: Peers, tmp_path: Path) -> None:
     given = {**getattr(peers, name).environment, "S3_PREFIX": "doctor/"}
     status, report = examined(tmp_path, "--write-price", "5", "--read-price", "0.4", **given)
-    assert (status, report["findings"]) == (0, [])
+    assert status == 0
+    # The user of ministack may do no more than a broker must.
+    messages = [finding["message"] for finding in report["findings"]]
+    unseen = "these credentials may not look at the bucket's versioning, lifecycle rules, retention"
+    assert messages == ([f"{unseen}: not known"] if name == "ministack" else [])
     assert report["store"].startswith("S3 store at s3://osqueue-tests/doctor/")
     assert (report["race"]["roundsWon"], report["race"]["lost"]) == (3, 0)
     assert abs(report["clockOffsetMs"]) < 2_000
@@ -80,6 +87,67 @@ def test_store_that_ignores_conditions_is_a_problem(
     [finding] = report["findings"]
     assert (finding["level"], finding["check"]) == ("problem", "proof")
     assert repr(step) in finding["message"]
+
+
+def test_bucket_whose_rules_would_lose_the_queue_is_a_problem(peers: Peers, tmp_path: Path) -> None:
+    expire = "<Status>Enabled</Status><Expiration><Days>7</Days></Expiration>"
+    given = peers.ministack.make_bucket(
+        "keeps-and-expires",
+        versioning="<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>",
+        lifecycle=f"<LifecycleConfiguration><Rule><ID>tidy</ID><Filter><Prefix/></Filter>{expire}"
+        "</Rule></LifecycleConfiguration>",
+    )
+    status, report = examined(tmp_path, **given)
+    assert status == 1
+    assert [(finding["level"], finding["check"]) for finding in report["findings"]] == [
+        ("problem", "bucket"),
+        ("warning", "bucket"),
+    ]
+    assert "rule 'tidy' removes it 7 days after" in report["findings"][0]["message"]
+    assert "172,800 copies of 64 KiB, 10.5 GiB more each day" in report["findings"][1]["message"]
+    assert report["bucket"][0] == {"name": "versioning", "isKnown": True, "told": "on"}
+
+
+def test_policies_of_the_manual_are_enough(peers: Peers, tmp_path: Path) -> None:
+    manual = (ROOT / "docs/storage.md").read_text(encoding="utf-8")
+    of_broker, of_doctor = re.findall(r"^```json\n(.*?)^```", manual, re.MULTILINE | re.DOTALL)
+    peer = peers.ministack
+    given = {**peer.make_bucket("jobs"), "S3_PREFIX": "team/"}
+    both = peer.make_user("manual-doctor", of_broker, of_doctor)
+    status, report = examined(tmp_path, **given | both)
+    assert (status, report["findings"]) == (0, [])
+    assert all(aspect["isKnown"] for aspect in report["bucket"])
+    status, report = examined(tmp_path, **given | peer.make_user("manual-broker", of_broker))
+    assert status == 0
+    [finding] = report["findings"]
+    assert "may not look at" in finding["message"]
+    for action in json.loads(of_doctor)["Statement"][0]["Action"]:
+        assert action in finding["advice"]
+
+
+@pytest.mark.parametrize(
+    ("action", "level"),
+    [
+        ("s3:GetObject", "problem"),
+        ("s3:PutObject", "problem"),
+        ("s3:DeleteObject", "warning"),
+        # S3 would hide that no queue is there yet; ministack does not.
+        ("s3:ListBucket", "warning"),
+    ],
+)
+def test_missing_permission_is_named(action: str, level: str, peers: Peers, tmp_path: Path) -> None:
+    policy = json.dumps(MINIMAL_POLICY).replace(action, "s3:GetObjectTagging")
+    name = f"without-{action.removeprefix('s3:')}"
+    keys = peers.ministack.make_user(name, policy)
+    given = {**peers.ministack.environment, "S3_PREFIX": f"{name}/"}
+    status, report = examined(tmp_path, **given | keys)
+    assert status == (1 if level == "problem" else 0)
+    named = [
+        finding["level"]
+        for finding in report["findings"]
+        if finding["check"] == "permissions" and f"allow {action} on" in finding["advice"]
+    ]
+    assert named == [level]
 
 
 def test_wrong_keys_are_a_problem_that_names_the_permission(peers: Peers, tmp_path: Path) -> None:
