@@ -141,6 +141,8 @@ class HttpStore:
         credentials: asked before each request.
         now_ms: the wall clock, ms since the epoch: signatures carry it.
         run_in_thread: for hashing large bodies.
+        find_dialect: asked before the first request for the dialect to begin with, where files
+            must be read to know it; `dialect` holds until then.
     """
 
     def __init__(
@@ -150,8 +152,10 @@ class HttpStore:
         *,
         now_ms: Callable[[], int] = _wall_clock_ms,
         run_in_thread: RunInThread = _run_in_thread,
+        find_dialect: Callable[[], Awaitable[Dialect]] | None = None,
     ) -> None:
         self._dialect = dialect
+        self._find_dialect = find_dialect
         self._credentials = credentials
         self._now_ms = now_ms
         self._run_in_thread = run_in_thread
@@ -320,6 +324,11 @@ class HttpStore:
             NotApplied: there are no credentials just now; nothing was sent.
             AccessDenied, StoreMisconfigured: as the source of credentials says.
         """
+        if self._find_dialect is not None:
+            found = await self._find_dialect()
+            # Another request may have found it meanwhile, and learned better since.
+            if self._find_dialect is not None:
+                self._dialect, self._find_dialect = found, None
         answer = await self._send(build(self._dialect), body_bytes_max)
         if not self._learn(answer):
             return answer

@@ -11,6 +11,7 @@ STORAGE_EMULATOR_HOST.
 import os
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote
 
@@ -82,8 +83,9 @@ def open_s3(
     """Open a bucket of S3, or of a store that speaks like it.
 
     Args:
-        environment: where credentials are found, and the region where none is given. Without one
-            it is learned from the store's first answer.
+        environment: where credentials are found, and the region where none is given: AWS_REGION,
+            AWS_DEFAULT_REGION, or that of the profile, which is read before the first request.
+            Without one it is learned from the store's first answer.
         now_ms: the wall clock, ms since the epoch.
         on_failed_renewal: is told why credentials could not be renewed ahead of their end.
         prefix, endpoint_url, addressing_style, quotes_etags: see `S3Dialect`.
@@ -92,22 +94,31 @@ def open_s3(
         StoreMisconfigured: one of them cannot be right.
     """
     from storage_adapters.credentials.aws.opening import aws_credentials
+    from storage_adapters.credentials.aws.profiles import region_of_profile
     from storage_adapters.http_store import HttpStore
     from storage_adapters.s3 import S3Dialect, addressing_style_of
 
-    found = (environment.get(name, "").strip() for name in _AWS_REGIONS)
+    named = (environment.get(name, "").strip() for name in _AWS_REGIONS)
+    region = region or next(filter(None, named), "")
+    home = _home_of(environment)
     dialect = S3Dialect(
         bucket,
         prefix,
-        region=region or next(filter(None, found), "us-east-1"),
+        region=region or "us-east-1",
         endpoint_url=endpoint_url,
         addressing_style=addressing_style_of(addressing_style),
         quotes_etags=quotes_etags,
     )
     credentials = aws_credentials(
-        environment, home=_home_of(environment), now_ms=now_ms, on_failed_renewal=on_failed_renewal
+        environment, home=home, now_ms=now_ms, on_failed_renewal=on_failed_renewal
     )
-    return HttpStore(dialect, credentials, now_ms=now_ms)
+
+    async def in_region_of_profile() -> S3Dialect:
+        found = await region_of_profile(environment, home=home)
+        return replace(dialect, region=found) if found else dialect
+
+    find_dialect = None if region else in_region_of_profile
+    return HttpStore(dialect, credentials, now_ms=now_ms, find_dialect=find_dialect)
 
 
 def open_gcs(

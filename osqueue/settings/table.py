@@ -85,7 +85,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = 0
     s3_bucket: Annotated[str, Knob("Bucket of the S3 store.", "storage")] = ""
     s3_region: Annotated[
-        str, Knob("Region of that bucket; AWS_REGION, or learned, when empty.", "storage")
+        str,
+        Knob("Its region; when empty AWS_REGION, the profile's, or learned.", "storage"),
     ] = ""
     s3_prefix: Annotated[str, Knob("What every key in that bucket begins with.", "storage")] = ""
     s3_endpoint_url: Annotated[

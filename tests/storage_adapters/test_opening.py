@@ -14,6 +14,7 @@ from storage_adapters.http_store import HttpStore
 from storage_adapters.memory import MemoryStore
 from storage_adapters.opening import open_store
 from tests.emulators.peers import BUCKET, Peers
+from tests.storage_adapters.scripted_bucket import ScriptedBucket, answer
 
 
 def test_open_memory_gives_a_memory_store() -> None:
@@ -168,6 +169,36 @@ async def test_opened_bucket_finds_keys_in_the_home_of_its_environment(
     store = open_store(url, environment={"HOME": str(tmp_path)})
     assert await store.list("") == []
     await store.aclose()
+
+
+@pytest.mark.parametrize(
+    ("parameter", "variables", "region"),
+    [
+        ("", {}, "eu-north-1"),
+        ("", {"AWS_PROFILE": "other"}, "us-east-1"),
+        ("", {"AWS_DEFAULT_REGION": "eu-west-2"}, "eu-west-2"),
+        ("", {"AWS_DEFAULT_REGION": "eu-west-2", "AWS_REGION": "eu-west-3"}, "eu-west-3"),
+        ("&region=eu-south-1", {"AWS_REGION": "eu-west-3"}, "eu-south-1"),
+    ],
+)
+async def test_region_is_that_of_the_url_the_environment_or_the_profile(
+    parameter: str, variables: dict[str, str], region: str, tmp_path: Path
+) -> None:
+    (tmp_path / ".aws").mkdir()
+    (tmp_path / ".aws/config").write_text("[default]\nregion = eu-north-1\n[profile other]\n")
+    keys = {"AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "secret"}
+    environment = {"HOME": str(tmp_path), **keys, **variables}
+    async with ScriptedBucket().serve() as bucket:
+        bucket.script += [answer(200, b"a", etag='"a"'), answer(200, b"a", etag='"a"')]
+        store = open_store(
+            f"s3://jobs/?endpoint_url={bucket.url}{parameter}", environment=environment
+        )
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(store.read, "queue.json")
+            nursery.start_soon(store.read, "queue.json")
+        await store.aclose()
+    for request in bucket.requests:
+        assert f"/{region}/s3/aws4_request" in request.headers["authorization"]
 
 
 async def test_bucket_is_opened_for_a_user_without_a_home(

@@ -12,7 +12,7 @@ from pathlib import Path
 from storage_adapters.contract import StoreMisconfigured
 from storage_adapters.credentials.files import expanded, read_text
 
-__all__ = ["Profile", "Profiles", "load_profiles"]
+__all__ = ["Profile", "Profiles", "load_profiles", "region_of_profile"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +80,20 @@ async def load_profiles(environment: Mapping[str, str], *, home: Path) -> Profil
             for name in {**config, **shared}
         },
     )
+
+
+async def region_of_profile(environment: Mapping[str, str], *, home: Path) -> str | None:
+    """The region of the profile that the environment chooses; None where it names none.
+
+    Keys may come from elsewhere: files that cannot be read, or lack the profile, name no region.
+    Whoever needs their keys is told what is wrong with them.
+    """
+    try:
+        profiles = await load_profiles(environment, home=home)
+    except StoreMisconfigured:
+        return None
+    profile = profiles.by_name.get(profiles.chosen_name)
+    return None if profile is None else profile.region
 
 
 def _profile_name(section: str) -> str | None:

@@ -6,7 +6,7 @@ import botocore.session
 import pytest
 
 from storage_adapters.contract import StoreMisconfigured
-from storage_adapters.credentials.aws.profiles import Profiles, load_profiles
+from storage_adapters.credentials.aws.profiles import Profiles, load_profiles, region_of_profile
 from tests.storage_adapters.credentials.issuers import assert_hides
 
 SECRET = "kept-from-everybody"
@@ -121,3 +121,19 @@ async def test_no_repr_shows_what_is_in_a_profile(tmp_path: Path) -> None:
     write(tmp_path, shared=f"[default]\naws_secret_access_key = {SECRET}\n")
     profiles = await load(tmp_path)
     assert SECRET not in repr(profiles) + repr(profiles.chosen)
+
+
+async def test_region_is_that_of_the_chosen_profile(tmp_path: Path) -> None:
+    write(tmp_path, config=CONFIG, shared=None)
+
+    async def region(**variables: str) -> str | None:
+        return await region_of_profile(variables, home=tmp_path)
+
+    assert await region() == "eu-central-1"
+    assert await region(AWS_PROFILE="both") == "us-west-2"
+    assert await region(AWS_DEFAULT_PROFILE="both") == "us-west-2"
+    # Keys may come from elsewhere: these are not told here.
+    assert await region(AWS_PROFILE="quoted name") is None
+    assert await region(AWS_PROFILE="missing") is None
+    write(tmp_path, config="no section", shared=None)
+    assert await region() is None
