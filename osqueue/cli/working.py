@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 
 from osqueue.cli.endings import CommandError
-from osqueue.worker.loading import WorkerNotFound, load_worker
+from osqueue.worker.process.loading import WorkerNotFound, load_worker
 
 __all__ = ["run_worker"]
 
 
 def run_worker(name: str, url: str | None) -> None:
-    """Load and run a worker, until a signal has made it drain.
+    """Load and run a worker, until a signal has made it drain; a second one ends the process.
 
     Args:
         name: `module:attribute`.
@@ -21,7 +21,6 @@ def run_worker(name: str, url: str | None) -> None:
     Raises:
         CommandError: there is no such worker, or it cannot run.
         QueueError: the broker refuses it for good.
-        SystemExit: with status 1, after a second signal.
     """
     if url:
         os.environ["BROKER_URL"] = url

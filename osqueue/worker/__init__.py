@@ -2,8 +2,8 @@
 
 from osqueue.worker.hooks import CallNext
 from osqueue.worker.job import Job
-from osqueue.worker.loading import load_worker
 from osqueue.worker.outcomes import Dead, Snooze, TimeLimitExceeded
+from osqueue.worker.process.loading import load_worker
 from osqueue.worker.worker import Worker
 
 __all__ = ["CallNext", "Dead", "Job", "Snooze", "TimeLimitExceeded", "Worker", "load_worker"]

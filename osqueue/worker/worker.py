@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import os
 import random as random_module
-import signal
 import socket
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar, overload
@@ -17,6 +16,7 @@ from osqueue.client import Client
 from osqueue.client.connection import TransportKind
 from osqueue.worker.handlers import Handler, Registry, RunInThread
 from osqueue.worker.hooks import Extensions, Middleware
+from osqueue.worker.process.signals import heeding_signals
 from osqueue.worker.settings import WorkerSettings
 from osqueue.worker.shift import Shift
 
@@ -223,33 +223,26 @@ class Worker:
             self._drain.set()
 
     def main(self) -> None:
-        """Work until SIGTERM or SIGINT; a second signal ends the process without the drain.
+        """Work until SIGTERM or SIGINT.
 
-        Raises:
-            SystemExit: with status 1, after a second signal.
+        A second signal ends the process at once, also out of a handler that cannot be stopped: with
+        the status 128 + its number, and without reports; other workers get the jobs when their
+        leases have run out. The same signal within half a second counts once.
         """
-        is_forced = trio.run(self._run_with_signals)
-        if is_forced:
-            raise SystemExit(1)
+        trio.run(self._run_with_signals)
 
-    async def _run_with_signals(self) -> bool:
-        is_forced = False
-        with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
-            async with trio.open_nursery() as nursery:
+    async def _run_with_signals(self) -> None:
+        with trio.CancelScope() as starting:
 
-                async def watch() -> None:
-                    nonlocal is_forced
-                    async for number in signals:
-                        if self._drain is None or self._drain.is_set():
-                            is_forced = True
-                            nursery.cancel_scope.cancel()
-                        _log.info("stopping", signal=signal.Signals(number).name)
-                        self.stop()
+            def begin_to_stop(name: str) -> None:
+                _log.info("stopping", signal=name)
+                if self._drain is None:
+                    # Nothing is claimed yet.
+                    starting.cancel()
+                self.stop()
 
-                nursery.start_soon(watch)
+            with heeding_signals(begin_to_stop):
                 await self.run()
-                nursery.cancel_scope.cancel()
-        return is_forced
 
     def _check_handlers(self) -> None:
         if not self._registry.types:

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Callable
-from functools import partial
-from pathlib import Path
 
 import msgspec
 import pytest
@@ -414,50 +409,3 @@ async def test_middleware_and_hooks_are_registered_by_decorators(
     # The worker hears of the same commit, perhaps a moment later.
     await is_told.wait()
     assert told == [7, "[7]"]
-
-
-SCRIPT = """
-import sys, trio
-from osqueue.worker import Worker
-worker = Worker(sys.argv[1])
-@worker.handler("t")
-async def work():
-    print("started", flush=True)
-    await trio.sleep(float(sys.argv[2]))
-worker.main()
-"""
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(("seconds", "signals", "status", "left"), [(0.3, 1, 0, 0), (30, 2, 1, 1)])
-async def test_a_signal_drains_and_a_second_one_forces(
-    broker_url: str,
-    client: Client,
-    tmp_path: Path,
-    seconds: float,
-    signals: int,
-    status: int,
-    left: int,
-) -> None:
-    script = tmp_path / "script.py"
-    script.write_text(SCRIPT)
-    await client.submit(type="t")
-    async with trio.open_nursery() as nursery:
-        process = await nursery.start(
-            partial(
-                trio.run_process,
-                [sys.executable, str(script), broker_url, str(seconds)],
-                stdout=subprocess.PIPE,
-                check=False,
-            )
-        )
-        async for chunk in process.stdout:
-            if b"started" in chunk:
-                break
-        for _ in range(signals):
-            process.send_signal(signal.SIGTERM)
-            async for chunk in process.stdout:
-                if b"stopping" in chunk:
-                    break
-        assert await process.wait() == status
-    assert (await client.stats()).total == left

@@ -92,13 +92,17 @@ class BrokerProcess:
 
         Cancellation: ends at once, without a release.
         """
-        try:
-            with self._scope:
-                async with trio.open_nursery() as nursery:
-                    self._nursery = nursery
-                    await self._start(nursery)
-        finally:
-            await self._broker.store.aclose()
+        async with trio.open_nursery() as last:
+            try:
+                with self._scope:
+                    async with trio.open_nursery() as nursery:
+                        self._nursery = nursery
+                        # To the very end: a disk that hangs in a write keeps the rest from ending.
+                        await last.start(self._heed_signals)
+                        await self._start(nursery)
+            finally:
+                await self._broker.store.aclose()
+            last.cancel_scope.cancel()
         if not self._is_released:
             raise CommandError(
                 "the lead was not released: the store took no write"
@@ -110,7 +114,6 @@ class BrokerProcess:
             )
 
     async def _start(self, nursery: trio.Nursery) -> None:
-        await nursery.start(self._heed_signals)
         log.info(
             "broker starting",
             address=self._broker.advertised_address,

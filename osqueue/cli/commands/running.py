@@ -58,7 +58,7 @@ def worker(worker: str, url: str | None, json_logs: bool, **flags: SettingValue 
     """Run the worker that a module of yours defines.
 
     The module is looked for in the current directory first. SIGTERM or SIGINT stops the worker: it
-    claims no more, finishes the jobs that it holds, and ends.
+    claims no more, finishes the jobs that it holds, and ends. A second one ends it at once.
 
     \b
     Example, with this in the file tasks.py:

@@ -264,6 +264,35 @@ def test_second_signal_ends_at_once(tmp_path: Path) -> None:
         assert broker.wait_ended() == 128 + signal.SIGINT
 
 
+HANGING_SERVER = """
+import os, pathlib, threading
+flush = os.fsync
+def hang(descriptor):
+    if pathlib.Path("hang").exists():
+        print("hangs", flush=True)
+        threading.Event().wait()
+    flush(descriptor)
+os.fsync = hang
+from osqueue.cli import main
+main(["server"])
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_second_signal_ends_a_broker_whose_disk_hangs_past_the_drain(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    (tmp_path / "hanging.py").write_text(HANGING_SERVER)
+    given = {"BROKER_PORT": "0", "DRAIN_TIMEOUT_MS": "100", "WRITE_DEADLINE_MS": "100"}
+    with OsqueueProcess([], given, tmp_path, "hanging") as broker:
+        broker.wait_announced()
+        (tmp_path / "hang").touch()
+        broker.send(signal.SIGTERM if number == signal.SIGINT else signal.SIGINT)
+        assert broker.wait_event("stopped")["released"] is False
+        broker.send(number)
+        assert broker.wait_ended() == 128 + number
+
+
 def test_signal_that_arrives_twice_at_once_is_one_request(tmp_path: Path) -> None:
     with started_broker(tmp_path, **SLOW_MEMORY) as broker:
         broker.send(signal.SIGTERM)

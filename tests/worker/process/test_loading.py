@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from osqueue.worker import Worker, load_worker
-from osqueue.worker.loading import WorkerNotFound
+from osqueue.worker.process.loading import WorkerNotFound
 
 __all__: list[str] = []
 
