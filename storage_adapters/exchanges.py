@@ -296,8 +296,8 @@ def read_failure(answer: Answer, problem: Problem, key: str) -> StoreError:
     match answer.status:
         case 401 | 403:
             return AccessDenied(
-                f"the store lets these credentials not read (or hides that nothing is there from"
-                f" those who may not list the bucket); fix the permissions: {told}"
+                "these credentials may not read (or may not list the bucket, from whom the store"
+                f" hides that nothing is there); fix the permissions: {told}"
             )
         case 404:
             return missing_object(key)
@@ -321,9 +321,7 @@ def write_failure(answer: Answer, problem: Problem, key: str, *, needs: str) -> 
     told = _told(answer, problem, key)
     match answer.status:
         case 401 | 403:
-            return AccessDenied(
-                f"the store lets these credentials not write; fix the permissions: {told}"
-            )
+            return AccessDenied(f"these credentials may not write; fix the permissions: {told}")
         case 404:
             return StoreMisconfigured(f"there is no such bucket, or no store there: {told}")
         case 405 | 501:

@@ -232,6 +232,8 @@ class GcsDialect:
                 )
             return Version(generation)
         self._check_write(answer, key)
+        if answer.status == 404:
+            raise self._no_bucket()
         needs = "ifGenerationMatch on multipart uploads"
         raise write_failure(answer, _problem(answer), self.prefix + key, needs=needs)
 
@@ -276,7 +278,9 @@ class GcsDialect:
         return KeysPage(keys, page.next_page_token or None)
 
     def _no_bucket(self) -> StoreMisconfigured:
-        return StoreMisconfigured(f"there is no such bucket; create it: {self.description}")
+        return StoreMisconfigured(
+            f"there is no such bucket; create it, or correct its name: {self.description}"
+        )
 
     def corrected(self, answer: Answer) -> Self | None:
         """None: a bucket has one address, wherever it is."""

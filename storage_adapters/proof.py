@@ -251,7 +251,7 @@ def _wrongly_refused(step: str, condition: Condition, store: ObjectStore) -> Con
 
 def _at_step(step: str, error: StoreError) -> StoreError | _Unclear:
     """The error with the name of the step; unclear where it may be bad luck."""
-    named = type(error)(f"the proof of the store's conditions failed in the step {step!r}: {error}")
+    named = type(error)(f"{error} (in the step {step!r} of the proof at the start)")
     if isinstance(error, NotApplied | WriteOutcomeUnknown | StoreUnavailable | ObjectMissing):
         return _Unclear(named)
     return named

@@ -211,8 +211,7 @@ class S3Dialect:
             raise self._wrong_settings(answer, problem)
         if problem.code == "TemporaryRedirect":
             raise StoreUnavailable(f"a new bucket is not known everywhere yet; retry later: {key}")
-        if problem.code in _EXPIRED:
-            raise self._expired(problem, key)
+        self._check_credentials(problem, key)
         raise read_failure(answer, problem, self.prefix + key)
 
     def written(self, answer: Answer, key: str, *, condition: Condition) -> Version:
@@ -246,8 +245,13 @@ class S3Dialect:
         problem = xml_problem_of(answer)
         if problem.code in _WRONG_SETTINGS:
             raise self._wrong_settings(answer, problem)
-        if problem.code in _EXPIRED:
-            raise self._expired(problem, key)
+        self._check_credentials(problem, key)
+        if "Object Lock" in problem.message:
+            # A default retention wants a checksum with each write.
+            raise StoreMisconfigured(
+                "the bucket locks objects by default, so that no queue can be replaced there; use"
+                f" another bucket: {answer.status} {problem.code}: {problem.message}"
+            )
         if problem.code in _LOST or problem.code == "TemporaryRedirect":
             raise NotApplied(f"a write did not reach the store whole: {problem.code}: {key}")
 
@@ -257,10 +261,26 @@ class S3Dialect:
             f"{answer.status} {problem.code}: {problem.message}"
         )
 
-    def _expired(self, problem: Problem, key: str) -> AccessDenied:
-        return AccessDenied(
-            f"the credentials are not valid any more; renew them: {problem.code}: {key}"
-        )
+    def _check_credentials(self, problem: Problem, key: str) -> None:
+        """Raise what is wrong with the credentials themselves, which no permission would mend."""
+        if problem.code == "InvalidAccessKeyId":
+            raise AccessDenied(
+                f"the store does not know this access key, or not any more; correct it: {key}"
+            )
+        if problem.code in _EXPIRED:
+            raise AccessDenied(
+                f"the credentials are not valid any more; renew them: {problem.code}: {key}"
+            )
+        if problem.code == "RequestTimeTooSkewed":
+            raise AccessDenied(
+                "this machine's clock is too far off the store's for it to believe a signature; set"
+                f" the clock: {problem.code}: {key}"
+            )
+        if problem.code == "SignatureDoesNotMatch":
+            raise AccessDenied(
+                "the secret key does not belong to the access key, or something between here and"
+                f" the store changes requests; correct it: {problem.code}: {key}"
+            )
 
     def listed(self, answer: Answer, prefix: str) -> KeysPage:
         """Judge the answer to `list`. Raises what `ObjectStore.list` raises."""
@@ -268,6 +288,7 @@ class S3Dialect:
         if answer.status == 404 or problem.code in _WRONG_SETTINGS:
             raise self._wrong_settings(answer, problem)
         if answer.status != 200:
+            self._check_credentials(problem, prefix)
             raise read_failure(answer, problem, self.prefix + prefix)
         return xml_page_of(answer, self.prefix, listed=prefix)
 

@@ -21,12 +21,18 @@ from osqueue.core.errors import (
     Unavailable,
 )
 from osqueue.settings import SettingsError
-from storage_adapters.contract import StoreError
+from storage_adapters.contract import (
+    NotApplied,
+    StoreError,
+    StoreUnavailable,
+    WriteOutcomeUnknown,
+)
 
 __all__ = [
     "CommandError",
     "Ending",
     "ExitStatus",
+    "advice_of",
     "end_with_line",
     "ending_of",
     "first_leaf",
@@ -111,7 +117,8 @@ def ending_of(error: Exception) -> Ending:
                 fields=error.fields(),
             )
         case StoreError():
-            return Ending(status=ExitStatus.REFUSED, tag=tag, message=message, advice=error.advice)
+            advice = advice_of(error)
+            return Ending(status=ExitStatus.REFUSED, tag=tag, message=message, advice=advice)
         case SettingsError():
             advice = "fix the setting; osqueue server --help lists them all"
             return Ending(status=ExitStatus.USAGE, tag=tag, message=message, advice=advice)
@@ -119,6 +126,13 @@ def ending_of(error: Exception) -> Ending:
             return Ending(status=error.status, tag=tag, message=message, advice=error.advice)
         case _:
             raise AssertionError(f"not an expected error: {error!r}")
+
+
+def advice_of(error: StoreError) -> str:
+    """What an operator should do, to whom the advice for the next attempt of a program is none."""
+    if isinstance(error, NotApplied | WriteOutcomeUnknown | StoreUnavailable):
+        return "check the store's address and the way to it, then start again"
+    return error.advice
 
 
 def end_with_line(*, as_json: bool) -> Callable[[Ending], None]:

@@ -26,7 +26,14 @@ from osqueue.core.errors import (
     Unavailable,
 )
 from osqueue.settings import SettingsError
-from storage_adapters.contract import AccessDenied, StoreMisconfigured
+from storage_adapters.contract import (
+    AccessDenied,
+    NotApplied,
+    StoreError,
+    StoreMisconfigured,
+    StoreUnavailable,
+    WriteOutcomeUnknown,
+)
 
 
 @pytest.mark.parametrize(
@@ -46,6 +53,15 @@ from storage_adapters.contract import AccessDenied, StoreMisconfigured
 )
 def test_status_says_what_the_caller_should_do(error: Exception, status: int) -> None:
     assert ending_of(error).status == status
+
+
+@pytest.mark.parametrize(
+    "error", [NotApplied("x"), WriteOutcomeUnknown("x"), StoreUnavailable("x")]
+)
+def test_advice_for_the_next_attempt_is_none_for_an_operator(error: StoreError) -> None:
+    assert ending_of(error).line() == (
+        "osqueue: x (check the store's address and the way to it, then start again)"
+    )
 
 
 def test_every_error_of_the_queue_has_an_ending_with_its_advice() -> None:

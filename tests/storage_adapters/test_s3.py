@@ -288,6 +288,35 @@ def test_corrected_learns_the_region_where_the_answer_names_another(
     assert request.origin == "https://bucket.s3.eu-west-1.amazonaws.com"
 
 
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("InvalidAccessKeyId", "does not know this access key"),
+        ("ExpiredToken", "not valid any more; renew them"),
+        ("SignatureDoesNotMatch", "the secret key does not belong to the access key"),
+        ("RequestTimeTooSkewed", "this machine's clock is too far off"),
+        ("AccessDenied", "fix the permissions"),
+    ],
+)
+def test_each_refusal_says_what_to_fix(code: str, words: str) -> None:
+    refused = error_answer(403, code)
+    for judge in (
+        lambda: AWS.found(refused, "queue.json", known=None, head_bytes=None),
+        lambda: AWS.written(refused, "queue.json", condition=ABSENT),
+        lambda: AWS.deleted(refused, "queue.json"),
+        lambda: AWS.listed(refused, ""),
+    ):
+        with pytest.raises(AccessDenied, match=words):
+            judge()
+
+
+def test_bucket_that_locks_by_default_is_named() -> None:
+    told = "Content-MD5 OR x-amz-checksum- HTTP header is required with Object Lock parameters"
+    body = f"<Error><Code>InvalidRequest</Code><Message>{told}</Message></Error>".encode()
+    with pytest.raises(StoreMisconfigured, match="locks objects by default"):
+        AWS.written(Answer(400, {}, body), "queue.json", condition=ABSENT)
+
+
 def test_skew_and_expiry_are_told_from_other_refusals() -> None:
     skewed = error_answer(403, "RequestTimeTooSkewed")
     assert AWS.is_skewed(skewed)

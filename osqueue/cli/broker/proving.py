@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ipaddress
 import secrets
+from urllib.parse import urlsplit
 
 import structlog
 
@@ -10,14 +12,35 @@ from osqueue.settings import Settings, write_gap_ms
 from storage_adapters.contract import ObjectStore
 from storage_adapters.proof import Proof, prove_conditions
 
-__all__ = ["is_bucket", "prove_store"]
+__all__ = ["USE_HTTPS", "host_in_the_clear", "is_bucket", "prove_store"]
 
 log = structlog.get_logger("osqueue")
+
+
+USE_HTTPS = "give its address with https://: jobs and tokens travel readable for everybody"
+PRIVATE_NAMES = (".local", ".localhost", ".internal", ".svc", ".lan", ".test")
+"""How names end that nobody outside of a network can look up."""
 
 
 def is_bucket(settings: Settings) -> bool:
     """Whether the queue is in a bucket: the conditions of the other stores are osqueue's own."""
     return settings.storage_backend in ("s3", "gcs")
+
+
+def host_in_the_clear(settings: Settings) -> str:
+    """The host of the store where requests go to it by plain http and it seems to be far away.
+
+    Returns: empty where they are encrypted, or stay on this machine or its network.
+    """
+    is_s3 = settings.storage_backend == "s3"
+    address = settings.s3_endpoint_url if is_s3 else settings.storage_emulator_host
+    if not is_bucket(settings) or not address or address.startswith("https:"):
+        return ""
+    host = urlsplit(address if "://" in address else f"http://{address}").hostname or ""
+    try:
+        return host if ipaddress.ip_address(host).is_global else ""
+    except ValueError:
+        return "" if "." not in host or host.endswith(PRIVATE_NAMES) else host
 
 
 async def prove_store(store: ObjectStore, settings: Settings, *, now_ms: int) -> Proof:
@@ -29,6 +52,8 @@ async def prove_store(store: ObjectStore, settings: Settings, *, now_ms: int) ->
 
     Cancellation: the scratch key is removed within two seconds.
     """
+    if host := host_in_the_clear(settings):
+        log.warning("the store is spoken to without encryption", host=host, advice=USE_HTTPS)
     proof = await prove_conditions(
         store,
         scratch_name=secrets.token_hex(8),

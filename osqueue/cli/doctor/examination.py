@@ -10,12 +10,14 @@ import math
 
 import msgspec
 
+from osqueue.cli.broker.proving import USE_HTTPS, host_in_the_clear
 from osqueue.cli.doctor.bucket import aspects_of, judge_bucket
 from osqueue.cli.doctor.costs import Load, estimate_costs
 from osqueue.cli.doctor.latency import Samples, latencies_of, take_samples
 from osqueue.cli.doctor.permissions import advice_for, judge_refusals, refused_calls
 from osqueue.cli.doctor.race import run_race
 from osqueue.cli.doctor.report import Finding, Level, ProvenStep, QueueFound, Report
+from osqueue.cli.endings import advice_of
 from osqueue.core.document import HEAD_BYTES_MAX, read_header
 from osqueue.core.errors import StoredDataInvalid
 from osqueue.settings import Settings, write_gap_ms
@@ -77,6 +79,9 @@ class Examination:
 
         Cancellation: scratch keys may be left behind; a broker's next start removes them.
         """
+        if host := host_in_the_clear(self._settings):
+            message = f"requests to {host} are not encrypted"
+            self._find("warning", "connection", message, USE_HTTPS)
         facts = None
         if await self._may_look_at_queue():
             facts = await look_at_bucket(self._store, self._queue_key)
@@ -274,7 +279,7 @@ class Examination:
         return f"{PROBE_PREFIX}{self._now_ms}-{self._scratch_name}-{purpose}"
 
     def _problem(self, check: str, error: StoreError) -> None:
-        self._find("problem", check, str(error), error.advice)
+        self._find("problem", check, str(error), advice_of(error))
 
     def _find(self, level: Level, check: str, message: str, advice: str = "") -> None:
         self.report.add(Finding(level=level, check=check, message=message, advice=advice))

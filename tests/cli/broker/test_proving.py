@@ -14,7 +14,7 @@ import trio
 from osqueue.broker.broker import Broker
 from osqueue.broker.clocks import SystemClock
 from osqueue.cli.broker.process import BrokerProcess
-from osqueue.cli.broker.proving import is_bucket, prove_store
+from osqueue.cli.broker.proving import host_in_the_clear, is_bucket, prove_store
 from osqueue.cli.endings import ExitStatus, ending_of
 from osqueue.core.leadership import BrokerIdentity
 from osqueue.server.serving import Server
@@ -53,6 +53,32 @@ async def test_proven_store_is_logged_with_what_was_noticed() -> None:
         ("scratch key not removed", "no s3:DeleteObject"),
         ("scratch keys not listed", "no s3:ListBucket"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("address", "is_clear"),
+    [
+        ("", False),
+        ("https://s3.example.org", False),
+        ("http://127.0.0.1:9000", False),
+        ("http://[::1]:9000", False),
+        ("http://10.1.2.3:9000", False),
+        ("http://minio:9000", False),
+        ("http://minio.queue.svc:9000", False),
+        ("http://s3.example.org:9000", True),
+        ("http://8.8.8.8:80", True),
+    ],
+)
+async def test_plain_http_to_a_host_far_away_is_warned_of(address: str, is_clear: bool) -> None:
+    on_s3 = Settings(storage_backend="s3", s3_bucket="jobs", s3_endpoint_url=address)
+    emulator = address.removeprefix("http://")
+    on_gcs = Settings(storage_backend="gcs", gcs_bucket="jobs", storage_emulator_host=emulator)
+    assert bool(host_in_the_clear(on_s3)) is is_clear
+    assert bool(host_in_the_clear(on_gcs)) is is_clear
+    with structlog.testing.capture_logs() as lines:
+        await prove_store(MemoryStore(), on_s3, now_ms=1)
+    warned = [line["host"] for line in lines if "without encryption" in line["event"]]
+    assert bool(warned) is is_clear
 
 
 def make_process(store: MemoryStore) -> tuple[BrokerProcess, Server]:

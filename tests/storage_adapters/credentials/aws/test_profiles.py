@@ -135,5 +135,5 @@ async def test_region_is_that_of_the_chosen_profile(tmp_path: Path) -> None:
     # Keys may come from elsewhere: these are not told here.
     assert await region(AWS_PROFILE="quoted name") is None
     assert await region(AWS_PROFILE="missing") is None
-    write(tmp_path, config="no section", shared=None)
+    (tmp_path / ".aws/config").write_text("no section")
     assert await region() is None
