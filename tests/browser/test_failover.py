@@ -6,9 +6,18 @@ import re
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
-from tests.browser.brokers import run_pair
+from tests.browser.brokers import Broker, run_pair
+from tests.browser.stations import (
+    open_producer,
+    open_worker,
+    read_number,
+    seen_numbers,
+    tile,
+    wait_for_number,
+    watch_numbers,
+)
 from tests.browser.tabs import Tabs
 
 pytestmark = pytest.mark.slow
@@ -40,3 +49,54 @@ def test_tabs_go_on_by_themselves_when_the_leader_is_killed(tmp_path: Path, tabs
         page.get_by_role("region", name="Actions").get_by_role("button", name="Delete").click()
         page.get_by_role("button", name="Delete 1 job").click()
         expect(page.get_by_role("region", name="Actions")).to_contain_text("Deleted 1 job")
+
+
+def test_producer_workers_and_dashboard_go_on_and_nothing_is_lost(
+    tmp_path: Path, tabs: Tabs
+) -> None:
+    tabs.expect(GONE)
+    with run_pair(tmp_path) as (leader, standby):
+        dashboard = tabs.open(f"{leader.url}/")
+        expect(tile(dashboard, "Done")).to_have_text("0")
+        watch_numbers(tile(dashboard, "Done"))
+        workers = [open_worker(tabs, leader, concurrency=5, work_ms=200) for _ in range(2)]
+        producer = open_producer(tabs, leader, mode="Steady", field="Jobs a second", value=20)
+        producer.get_by_role("button", name="Start").click()
+        for page in workers:
+            wait_for_number(page, "completed", 10)
+        before = [read_number(page, "completed") for page in workers]
+        submitted = read_number(producer, "Submitted")
+
+        leader.kill()
+        for page in (dashboard, producer, *workers):
+            expect(page.locator(".badge")).to_contain_text(f"leader {standby.address} · epoch 2")
+        for page, count in zip(workers, before, strict=True):
+            wait_for_number(page, "completed", count + 20)
+        wait_for_number(producer, "Submitted", submitted + 60)
+        producer.get_by_role("button", name=re.compile("^Stop")).click()
+
+        submitted = settled_count(producer)
+        expect(tile(dashboard, "Done")).to_have_text(f"{submitted:,}")
+        seen = seen_numbers(dashboard)
+        assert seen == sorted(seen), "the count of done jobs went back"
+        # Each took its part on both sides; every job was done once, by one of them.
+        completed = [read_number(page, "completed") for page in workers]
+        assert sum(completed) == submitted, [page.inner_text("main") for page in workers]
+        assert [read_number(page, "lost") for page in workers] == [0, 0]
+        check_everything_is_done(standby, submitted)
+
+
+def settled_count(producer: Page) -> int:
+    """How many jobs the tab has submitted, once all of its submits are answered; none failed."""
+    expect(producer.get_by_text("committing…")).to_have_count(0)
+    assert read_number(producer, "Failed") == 0, producer.inner_text("main")
+    return read_number(producer, "Submitted")
+
+
+def check_everything_is_done(broker: Broker, submitted: int) -> None:
+    """Check that the queue holds as many jobs as were acknowledged, each done in one attempt."""
+    with broker.client() as client:
+        jobs = list(client.iterate_jobs())
+        assert client.stats().completed_total == submitted
+    assert len(jobs) == submitted
+    assert {(job.status, job.attempts) for job in jobs} == {("completed", 1)}

@@ -37,6 +37,8 @@ export const wishes = {
 };
 
 let isClaiming = false;
+/** Jobs whose report is on its way: its answer decides what became of them, no heartbeat does. */
+const reporting = new Set<string>();
 let heartbeats: ReturnType<typeof setInterval> | undefined;
 
 /** Claims and works until `stop`. */
@@ -113,12 +115,15 @@ async function settle(
   params: object,
   outcome: keyof typeof totals.value,
 ): Promise<void> {
+  reporting.add(job.jobId);
   try {
     await session.call(method, params, { isMutation: true });
     count(outcome, 1);
   } catch (error) {
     tell(error);
     count("lost", 1);
+  } finally {
+    reporting.delete(job.jobId);
   }
   release([job.jobId]);
 }
@@ -134,14 +139,18 @@ async function beat(): Promise<void> {
   const sentMs = performance.now();
   try {
     const told = await session.call<Heartbeat>("heartbeatJobs", { workerId, jobs });
-    const lost = new Set(told.lost);
-    const beaten = new Set(jobs.map(({ jobId }) => jobId).filter((id) => !lost.has(id)));
+    // A heartbeat and a report cross: what was reported meanwhile is not lost.
+    const lost = held
+      .peek()
+      .map(({ job }) => job.jobId)
+      .filter((id) => told.lost.includes(id) && !reporting.has(id));
+    const beaten = new Set(jobs.map(({ jobId }) => jobId).filter((id) => !told.lost.includes(id)));
     held.value = held.peek().map((one) => {
       const leaseEndsMs = beaten.has(one.job.jobId) ? sentMs + one.job.leaseMs : one.leaseEndsMs;
       return { ...one, leaseEndsMs };
     });
-    count("lost", told.lost.length);
-    release(told.lost);
+    count("lost", lost.length);
+    release(lost);
     for (const { job } of held.peek()) {
       if (told.cancelRequested.includes(job.jobId)) void giveBack(job);
     }
