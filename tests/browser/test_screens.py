@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from typing import Literal
 
@@ -21,6 +22,8 @@ IMAGES = ROOT / "docs" / "images"
 SHOWN = {"jobs-drawer-1280-light": "jobs.png"}
 """What the README shows, written only for UPDATE_SCREENSHOTS=1."""
 Theme = Literal["light", "dark"]
+Scene = tuple[str, Callable[[Page], None]]
+"""An address, and what is done there before one looks."""
 
 
 def leave(page: Page) -> None:
@@ -53,7 +56,29 @@ def show_keys(page: Page) -> None:
     expect(page.get_by_role("dialog", name="Keys")).to_be_visible()
 
 
-SCENES: dict[str, tuple[str, Callable[[Page], None]]] = {
+def produce(page: Page) -> None:
+    """Submit one job, then a burst."""
+    page.get_by_role("button", name="Submit one job").click()
+    expect(page.get_by_text("commit 1-")).to_have_count(1)
+    page.get_by_role("button", name="Burst").click()
+    page.get_by_role("button", name="Submit 200 jobs").click()
+    expect(page.get_by_text("commit 1-")).to_have_count(2)
+
+
+def mistype(page: Page) -> None:
+    """Leave a comma too many in the payload."""
+    page.get_by_label("Payload, JSON").fill('{\n  "order": 48211,\n}')
+    expect(page.get_by_label("Payload, JSON")).to_have_attribute("aria-invalid", "true")
+
+
+def work(page: Page) -> None:
+    """Hold jobs for longer than anybody looks."""
+    page.get_by_label(re.compile("^Work time")).fill("10000")
+    page.get_by_role("button", name="Start working").click()
+    expect(page.get_by_role("progressbar")).to_have_count(4)
+
+
+SCENES: dict[str, Scene] = {
     "dashboard": ("/", leave),
     "jobs": ("/jobs", leave),
     "jobs-selected": ("/jobs?status=dead", select_three),
@@ -64,10 +89,19 @@ SCENES: dict[str, tuple[str, Callable[[Page], None]]] = {
     "job-done": (f"/jobs/{SEEN_JOB_ID}", leave),
     "job-unknown": ("/jobs/nobody", leave),
     "dead": ("/dead", leave),
+    "producer": ("/producer", leave),
+    "producer-mistyped": ("/producer", mistype),
+    "worker": ("/worker", leave),
     "state": ("/state", leave),
     "state-searched": ("/state", search),
     "keys": ("/state", show_keys),
 }
+
+DEEDS: dict[str, Scene] = {
+    "producer-submitted": ("/producer", produce),
+    "worker-working": ("/worker", work),
+}
+"""Scenes that change the queue; each has one of its own."""
 
 
 @pytest.fixture(scope="module")
@@ -79,17 +113,41 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
         yield broker
 
 
+@pytest.fixture
+def own_shop(broker: Broker) -> Broker:
+    """The same for one test alone."""
+    with broker.client() as client:
+        fill_queue(client)
+    return broker
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["1280", "390"])
 @pytest.mark.parametrize("name", SCENES)
 def test_page_is_whole_readable_and_accessible(
     shop: Broker, tabs: Tabs, name: str, size: tuple[int, int], theme: Theme
 ) -> None:
-    address, prepare = SCENES[name]
+    look(tabs, shop, SCENES[name], f"{name}-{size[0]}-{theme}", size=size, theme=theme)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["1280", "390"])
+@pytest.mark.parametrize("name", DEEDS)
+def test_page_is_whole_readable_and_accessible_while_it_acts(
+    own_shop: Broker, tabs: Tabs, name: str, size: tuple[int, int], theme: Theme
+) -> None:
+    look(tabs, own_shop, DEEDS[name], f"{name}-{size[0]}-{theme}", size=size, theme=theme)
+
+
+def look(
+    tabs: Tabs, shop: Broker, scene: Scene, name: str, *, size: tuple[int, int], theme: Theme
+) -> None:
+    """Prepare a scene, keep its screenshot, and check what everybody needs of every page."""
+    address, prepare = scene
     page = tabs.open(shop.url + address, theme=theme, size=size)
     settle(page)
     prepare(page)
-    keep(page, f"{name}-{size[0]}-{theme}")
+    keep(page, name)
     complaints = find_hidden_text(page) + find_violations(page)
     assert not complaints, "\n".join(complaints)
 
