@@ -7,11 +7,13 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
 from tests.cli.processes import ROOT, TIMEOUT_S, OsqueueProcess, environment
+from tests.emulators.programs import free_port
 
 PROGRAM = re.compile(r"in `(\w+\.py)`.*?```python\n(.*?)```", re.DOTALL)
 CODE_BLOCK = re.compile(r"```.*?```", re.DOTALL)
@@ -114,3 +116,63 @@ def test_tour_of_the_readme_runs_and_prints_what_it_says(tmp_path: Path) -> None
             process.send(signal.SIGTERM)
             said, _ = process.process.communicate(timeout=TIMEOUT_S)
     assert said.splitlines() == [line[4:] for line in said_by_worker().splitlines()]
+
+
+def emulator_steps() -> list[list[str]]:
+    """The commands that start a broker on each emulator."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    section = text.partition("\n## On a bucket\n")[2].partition("\n## ")[0]
+    _, on_emulators = blocks(section)
+    steps: list[list[str]] = [[]]
+    for line in on_emulators:
+        steps[-1].append(line.removeprefix("$ "))
+        if line.endswith("osqueue server"):
+            steps.append([])
+    return steps[:-1]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("number", "place"), [(0, "s3://jobs/queue.json"), (1, "gs://jobs/queue.json")]
+)
+def test_broker_starts_on_an_emulator_by_the_commands_of_the_readme(
+    number: int, place: str, tmp_path: Path
+) -> None:
+    script = "\n".join(["set -e", *emulator_steps()[number]])
+    port = str(free_port())
+    for printed, here in (
+        ("127.0.0.1:4566", f"127.0.0.1:{port}"),
+        ("127.0.0.1:4443", f"127.0.0.1:{port}"),
+        ("-port 4443", f"-port {port}"),
+        ("find .venv", f"find {sys.prefix}"),
+        # A round on Google's takes seconds; signals are for the broker, not for the shell.
+        ("osqueue doctor", "osqueue doctor --rounds 1"),
+        ("osqueue server", "exec osqueue server"),
+    ):
+        script = script.replace(printed, here)
+    given = {"GATEWAY_PORT": port, "BROKER_PORT": "0", "HOME": str(tmp_path)}
+    terminal = Terminal(tmp_path, "").environment | given
+    shell = subprocess.Popen(
+        ["/bin/sh", "-c", script],
+        cwd=tmp_path,
+        env=terminal,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    watchdog = threading.Timer(TIMEOUT_S, os.killpg, (shell.pid, signal.SIGKILL))
+    watchdog.start()
+    try:
+        assert shell.stdout is not None
+        shown: list[str] = []
+        while not shown or not shown[-1].startswith("osqueue broker on "):
+            shown.append(shell.stdout.readline())
+            assert shown[-1], shown
+        assert shown[-2] == "a queue can live here\n"
+        assert shown[-1].endswith(f", queue in {place}\n")
+        shell.send_signal(signal.SIGTERM)
+        assert shell.wait(TIMEOUT_S) == 0
+    finally:
+        watchdog.cancel()
+        os.killpg(shell.pid, signal.SIGKILL)
+        shell.stdout.close()
