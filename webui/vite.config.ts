@@ -28,6 +28,12 @@ export default defineConfig({
     proxy: {
       // Host and Origin stay those of the page, so the broker takes it for its own.
       "/v1": { target: brokerUrl, ws: true },
+      // One address, two answers, as the broker does it: the page for people, the document for it.
+      "/state": {
+        target: brokerUrl,
+        bypass: ({ headers }) =>
+          headers.accept?.includes("text/html") ? "/index.html" : undefined,
+      },
     },
   },
   test: { include: ["tests/**/*.test.ts"], environment: "node" },

@@ -10,12 +10,14 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 __all__ = ["CHROMIUM_FLAGS", "INSTALL_LINE", "NoChromium", "find_chromium"]
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 INSTALL_LINE = "apt-get install --yes --no-install-recommends chromium"
+BUNDLED_LINE = ".venv/bin/python -m playwright install chromium"
 LOCK_WAIT_S = 120
 """Another apt-get may be at work on the same machine."""
 CHROMIUM_FLAGS = (
@@ -35,7 +37,7 @@ class NoChromium(Exception):
     """There is no Chromium, and none could be installed; the message says what to type."""
 
 
-def find_chromium(bundled: str) -> str:
+def find_chromium(bundled: str, *, is_root: bool) -> str:
     """The path of a Chromium, installed if need be; `bundled` is where Playwright keeps its own.
 
     Raises:
@@ -44,13 +46,14 @@ def find_chromium(bundled: str) -> str:
     found = find_on_path()
     if found is None and Path(bundled).exists():
         found = bundled
-    if found is None and may_install():
+    if found is None and is_root and shutil.which("apt-get") is not None:
         install()
         found = find_on_path()
     if found is None:
         raise NoChromium(
-            f"The browser tests need Chromium, and none is on PATH. Install it with:\n\n"
-            f"    {INSTALL_LINE}\n"
+            f"The browser tests need Chromium: there is none on PATH, and Playwright has none of "
+            f"its own. Install Debian's, as root:\n\n    {INSTALL_LINE}\n\n"
+            f"or Playwright's, without:\n\n    {BUNDLED_LINE}\n"
         )
     return found
 
@@ -60,13 +63,9 @@ def find_on_path() -> str | None:
     return next((path for name in NAMES if (path := shutil.which(name))), None)
 
 
-def may_install() -> bool:
-    """Whether this is root on a machine with apt."""
-    return os.geteuid() == 0 and shutil.which("apt-get") is not None
-
-
 def install() -> None:
     """Install Debian's Chromium; on failure there is still none, and the caller says so."""
+    print(f"No Chromium here: {INSTALL_LINE} ...", file=sys.stderr, flush=True)
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     lock = ("-o", f"DPkg::Lock::Timeout={LOCK_WAIT_S}")
     update = ("apt-get", "update", "--quiet")

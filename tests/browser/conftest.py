@@ -34,7 +34,7 @@ def browser(built_page: None) -> Iterator[Browser]:
     """One Chromium for all tests; each test has contexts of its own."""
     with sync_playwright() as playwright:
         try:
-            path = find_chromium(playwright.chromium.executable_path)
+            path = find_chromium(playwright.chromium.executable_path, is_root=os.geteuid() == 0)
         except NoChromium as reason:
             pytest.exit(str(reason), 2)
         browser = playwright.chromium.launch(
