@@ -336,7 +336,13 @@ def write_failure(answer: Answer, problem: Problem, key: str, *, needs: str) -> 
             return VersionConflict(
                 f"another put came first and changed the object; load it and decide again: {told}"
             )
-        case status if status in (_REQUEST_TIMEOUT, _TOO_MANY_REQUESTS) or status >= 500:
+        case status if status == _TOO_MANY_REQUESTS or problem.code == "SlowDown":
+            # Nearly always refused early, and by no provider promised so.
+            return WriteOutcomeUnknown(
+                "the store is asked too often and did not carry out a write, perhaps; slow down by"
+                f" GROUP_COMMIT_INTERVAL_MS or a budget: {told}"
+            )
+        case status if status == _REQUEST_TIMEOUT or status >= 500:
             # Usually refused before anything was done, and by no provider promised so.
             return WriteOutcomeUnknown(f"the store did not carry out a write, perhaps: {told}")
         case status if 300 <= status < 400:

@@ -247,7 +247,10 @@ class GcsDialect:
 
     def _check_write(self, answer: Answer, key: str) -> None:
         if _is_asked_too_often(answer):
-            raise WriteOutcomeUnknown(f"the store is asked too often; slow down: {key}")
+            raise WriteOutcomeUnknown(
+                "the store is asked too often and did not carry out a write, perhaps; slow down by"
+                f" GROUP_COMMIT_INTERVAL_MS or a budget: {key}"
+            )
         self._check(answer, key)
 
     def _check(self, answer: Answer, key: str) -> None:

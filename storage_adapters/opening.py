@@ -8,14 +8,20 @@ Of the environment they take what every tool of the provider takes: credentials,
 STORAGE_EMULATOR_HOST.
 """
 
+from __future__ import annotations
+
 import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, unquote
 
-from storage_adapters.contract import ObjectStore, StoreError, StoreMisconfigured
+from storage_adapters.contract import ObjectStore, StoreMisconfigured
+
+if TYPE_CHECKING:
+    from storage_adapters.credentials.refreshing import FailedRenewal
 
 __all__ = ["open_gcs", "open_s3", "open_store"]
 
@@ -78,7 +84,7 @@ def open_s3(
     addressing_style: str = "auto",
     quotes_etags: bool = True,
     now_ms: Callable[[], int] = wall_clock_ms,
-    on_failed_renewal: Callable[[StoreError], None] | None = None,
+    on_failed_renewal: FailedRenewal | None = None,
 ) -> ObjectStore:
     """Open a bucket of S3, or of a store that speaks like it.
 
@@ -87,7 +93,7 @@ def open_s3(
             AWS_DEFAULT_REGION, or that of the profile, which is read before the first request.
             Without one it is learned from the store's first answer.
         now_ms: the wall clock, ms since the epoch.
-        on_failed_renewal: is told why credentials could not be renewed ahead of their end.
+        on_failed_renewal: is told of credentials that could not be renewed ahead of their end.
         prefix, endpoint_url, addressing_style, quotes_etags: see `S3Dialect`.
 
     Raises:
@@ -128,7 +134,7 @@ def open_gcs(
     prefix: str = "",
     endpoint_url: str = "",
     now_ms: Callable[[], int] = wall_clock_ms,
-    on_failed_renewal: Callable[[StoreError], None] | None = None,
+    on_failed_renewal: FailedRenewal | None = None,
 ) -> ObjectStore:
     """Open a bucket of Google Cloud Storage, or of the emulator at STORAGE_EMULATOR_HOST.
 
@@ -136,7 +142,7 @@ def open_gcs(
         environment: where credentials are found, and the emulator. HMAC keys in it are used in the
             XML API, everything else in the JSON API.
         now_ms: the wall clock, ms since the epoch.
-        on_failed_renewal: is told why credentials could not be renewed ahead of their end.
+        on_failed_renewal: is told of credentials that could not be renewed ahead of their end.
         prefix, endpoint_url: see `GcsDialect`.
 
     Raises:

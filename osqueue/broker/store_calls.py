@@ -23,6 +23,7 @@ from storage_adapters.contract import (
     ObjectMissing,
     ObjectStore,
     ObjectVanished,
+    StoreError,
     StoreUnavailable,
     Unchanged,
     Version,
@@ -118,7 +119,7 @@ class StoreCalls:
                 machine.write_conflicted()
                 return
             except (NotApplied, AccessDenied) as error:
-                log.warning("the store refused a write", reason=str(error), advice=error.advice)
+                log.warning("the store refused a write", reason=str(error), advice=_advice(error))
                 machine.write_not_applied(self._clock.steady_ms())
                 return
             except WriteOutcomeUnknown as error:
@@ -177,7 +178,7 @@ class StoreCalls:
                 machine.document_missing(self._clock.steady_ms(), was_there=was_there)
                 return
             except (StoreUnavailable, AccessDenied) as error:
-                log.warning("the store cannot be read", reason=str(error), advice=error.advice)
+                log.warning("the store cannot be read", reason=str(error), advice=_advice(error))
                 machine.load_failed(self._clock.steady_ms())
                 return
             if isinstance(found, Unchanged):
@@ -192,3 +193,11 @@ class StoreCalls:
         if not effect.head_only:
             self._slow_reads_in_a_row = min(self._slow_reads_in_a_row + 1, _DOUBLINGS_MAX)
         machine.load_failed(self._clock.steady_ms())
+
+
+RETRIED = "it is tried again; act on the reason if it stays so"
+
+
+def _advice(error: StoreError) -> str:
+    """What an operator should do; that of the error is for the next attempt, which is made here."""
+    return error.advice if isinstance(error, AccessDenied) else RETRIED

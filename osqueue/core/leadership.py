@@ -134,8 +134,9 @@ class Leadership:
         address = (header.broker or "") if header is not None else ""
         if header is None or not address or address == self._identity.address:
             epoch = 0 if header is None else header.epoch
-            why = self.obstacle() or "an election is under way"
-            return NotLeader(f"this broker does not lead, {why}", epoch=epoch)
+            why = self.obstacle()
+            why = f": {why}" if why else ", an election is under way"
+            return NotLeader(f"this broker does not lead{why}", epoch=epoch)
         return NotLeader(
             f"this broker does not lead: ask {address}", epoch=header.epoch, broker_address=address
         )
@@ -153,7 +154,7 @@ class Leadership:
             return ""
         direction = "behind" if offset_ms > 0 else "ahead of"
         return (
-            f"and may not: its clock is {abs(offset_ms)} ms {direction} the store's,"
+            f"its clock is {abs(offset_ms)} ms {direction} the store's,"
             f" at most {CLOCK_OFFSET_MS_MAX} are allowed; set the clock"
         )
 

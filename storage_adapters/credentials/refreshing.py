@@ -24,13 +24,17 @@ from storage_adapters.contract import NotApplied, StoreError
 from storage_adapters.credentials.source import Issuer
 from storage_adapters.signing import AwsKeys, BearerToken, Credentials
 
-__all__ = ["RefreshingSource"]
+__all__ = ["FailedRenewal", "RefreshingSource"]
 
 _RENEWAL_DUE_MS = 600_000
 _UNUSABLE_MS = 15_000
 _PATIENCE_S = 2.0
 _LATE_PATIENCE_S = 5.0
 _RETRY_S = 30.0
+
+
+FailedRenewal = Callable[[StoreError, int], None]
+"""Is told why credentials were not renewed, and when those there are end, ms since the epoch."""
 
 
 class RefreshingSource:
@@ -41,13 +45,13 @@ class RefreshingSource:
         issuer: Issuer,
         *,
         now_ms: Callable[[], int],
-        on_failed_renewal: Callable[[StoreError], None] | None = None,
+        on_failed_renewal: FailedRenewal | None = None,
     ) -> None:
         """Fetch nothing yet.
 
         Args:
             now_ms: the wall clock, ms since the epoch, best corrected by the store's `Date`.
-            on_failed_renewal: is told why a renewal ahead of time failed, to log it. What fails
+            on_failed_renewal: is told of a renewal ahead of time that failed, to log it. What fails
                 once there are no valid ones left is raised instead.
         """
         self._issuer = issuer
@@ -111,7 +115,7 @@ class RefreshingSource:
                 return
             self._no_retry_before_s = trio.current_time() + _RETRY_S
             if self._on_failed_renewal is not None:
-                self._on_failed_renewal(failure)
+                self._on_failed_renewal(failure, _end_ms(self._current) or 0)
 
     def _patience_s(self) -> float:
         assert self._due_at_ms is not None

@@ -105,9 +105,10 @@ async def serve(
     seeded: random.Random,
     *,
     throttle: StoreThrottle | None = None,
+    store: MemoryStore | None = None,
 ) -> Served:
     """Start a broker and its server in a nursery; returns when it leads and serves."""
-    store = MemoryStore()
+    store = MemoryStore() if store is None else store
     address = advertised_address(settings, host_name="127.0.0.1", port=settings.broker_port or 1)
     broker = Broker(
         store,

@@ -310,6 +310,14 @@ def test_each_refusal_says_what_to_fix(code: str, words: str) -> None:
             judge()
 
 
+@pytest.mark.parametrize(
+    "answer", [error_answer(503, "SlowDown"), error_answer(429, ""), Answer(429, {}, b"")]
+)
+def test_store_that_is_asked_too_often_says_how_to_ask_less(answer: Answer) -> None:
+    with pytest.raises(WriteOutcomeUnknown, match="slow down by GROUP_COMMIT_INTERVAL_MS"):
+        AWS.written(answer, "queue.json", condition=ABSENT)
+
+
 def test_bucket_that_locks_by_default_is_named() -> None:
     told = "Content-MD5 OR x-amz-checksum- HTTP header is required with Object Lock parameters"
     body = f"<Error><Code>InvalidRequest</Code><Message>{told}</Message></Error>".encode()

@@ -9,6 +9,7 @@ import socket
 import uuid
 from collections.abc import Generator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,7 @@ from osqueue.core.ids import make_broker_name
 from osqueue.core.leadership import BrokerIdentity
 from osqueue.server.serving import Server
 from osqueue.settings import Settings, advertised_address
-from storage_adapters.contract import ObjectStore, StoreError
+from storage_adapters.contract import NotApplied, ObjectStore, StoreError
 from storage_adapters.opening import open_gcs, open_s3
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ __all__ = [
     "make_store",
     "make_throttle",
     "place_name",
+    "tell_failed_renewal",
 ]
 
 log = structlog.get_logger(__name__)
@@ -82,9 +84,13 @@ def make_store(settings: Settings) -> ObjectStore:
             )
 
 
-def tell_failed_renewal(error: StoreError) -> None:
+def tell_failed_renewal(error: StoreError, ends_at_ms: int) -> None:
     """Log why credentials, which are valid still, could not be renewed ahead of their end."""
-    log.warning("credentials not renewed", reason=str(error), advice=error.advice)
+    advice = error.advice
+    if isinstance(error, NotApplied):
+        advice = "nothing, unless it is still so shortly before they end: it is tried again"
+    ends = datetime.fromtimestamp(ends_at_ms / 1_000, UTC).isoformat(timespec="seconds")
+    log.warning("credentials not renewed", reason=str(error), valid_until=ends, advice=advice)
 
 
 def make_throttle(settings: Settings) -> Throttle | None:

@@ -160,7 +160,7 @@ class RestFrontEnd:
             await response.send(200, encode_message({"status": "ok"}, response.encoding))
             return
         error = NotLeader(
-            " ".join(filter(None, ("This broker does not lead, or is stopping", broker.obstacle))),
+            "; ".join(filter(None, ("This broker does not lead, or is stopping", broker.obstacle))),
             epoch=broker.epoch,
             broker_address=broker.leader_address,
         )

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from storage_adapters.contract import StoreError
 from storage_adapters.credentials.aws.container import ContainerKeys
 from storage_adapters.credentials.aws.environment import EnvironmentKeys
 from storage_adapters.credentials.aws.instance import InstanceKeys
@@ -12,7 +11,7 @@ from storage_adapters.credentials.aws.sts import TokenService
 from storage_adapters.credentials.aws.web_identity import WebIdentityKeys
 from storage_adapters.credentials.chain import Chain
 from storage_adapters.credentials.exchange import Exchange
-from storage_adapters.credentials.refreshing import RefreshingSource
+from storage_adapters.credentials.refreshing import FailedRenewal, RefreshingSource
 
 __all__ = ["aws_credentials"]
 
@@ -23,7 +22,7 @@ def aws_credentials(
     home: Path,
     now_ms: Callable[[], int],
     exchange: Exchange | None = None,
-    on_failed_renewal: Callable[[StoreError], None] | None = None,
+    on_failed_renewal: FailedRenewal | None = None,
 ) -> RefreshingSource:
     """Look for credentials where the tools of AWS do, in the order of botocore.
 

@@ -3,13 +3,12 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from storage_adapters.contract import StoreError
 from storage_adapters.credentials.chain import Chain
 from storage_adapters.credentials.exchange import Exchange
 from storage_adapters.credentials.google.default_file import DefaultFile, NamedFile
 from storage_adapters.credentials.google.hmac_keys import EnvironmentHmacKey
 from storage_adapters.credentials.google.instance import InstanceToken
-from storage_adapters.credentials.refreshing import RefreshingSource
+from storage_adapters.credentials.refreshing import FailedRenewal, RefreshingSource
 from storage_adapters.credentials.source import CredentialSource, FixedSource
 from storage_adapters.signing import ANONYMOUS
 
@@ -22,7 +21,7 @@ def google_credentials(
     home: Path,
     now_ms: Callable[[], int],
     exchange: Exchange | None = None,
-    on_failed_renewal: Callable[[StoreError], None] | None = None,
+    on_failed_renewal: FailedRenewal | None = None,
 ) -> CredentialSource:
     """Look for credentials where Google's libraries do.
 

@@ -6,6 +6,7 @@ import socket
 from pathlib import Path
 
 import pytest
+import structlog
 
 from osqueue.cli.broker import composition
 from osqueue.cli.broker.composition import (
@@ -14,9 +15,11 @@ from osqueue.cli.broker.composition import (
     make_server,
     make_store,
     place_name,
+    tell_failed_renewal,
 )
 from osqueue.server.serving import ListenError
 from osqueue.settings import Settings
+from storage_adapters.contract import AccessDenied, NotApplied, StoreError
 from storage_adapters.file.store import FileStore
 from storage_adapters.memory import MemoryStore
 
@@ -110,3 +113,22 @@ def test_machine_without_the_files_of_linux_has_a_name_too(
     monkeypatch.setattr(composition, "NETWORK_NAMESPACE", tmp_path / "missing")
     assert machine_name() == machine_name()
     assert len(machine_name().split(" ")) == 3
+
+
+@pytest.mark.parametrize(
+    ("error", "advice"),
+    [
+        (AccessDenied("the role may not be assumed"), "fix the credentials or permissions"),
+        (NotApplied("no answer"), "nothing, unless it is still so shortly before they end"),
+    ],
+)
+def test_credentials_that_were_not_renewed_say_how_long_they_hold(
+    error: StoreError, advice: str
+) -> None:
+    with structlog.testing.capture_logs() as lines:
+        tell_failed_renewal(error, 1_800_000_000_999)
+    [line] = lines
+    assert (line["event"], line["log_level"]) == ("credentials not renewed", "warning")
+    assert line["valid_until"] == "2027-01-15T08:00:00+00:00"
+    assert line["reason"] == str(error)
+    assert line["advice"].startswith(advice)

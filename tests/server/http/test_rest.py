@@ -11,6 +11,7 @@ import trio
 from osqueue.broker.clocks import SystemClock
 from osqueue.core.limits import Limits
 from osqueue.settings import Settings
+from storage_adapters.memory import MemoryStore
 from storage_adapters.throttled import Throttle
 from tests.server.harness import Served, serve
 
@@ -294,6 +295,24 @@ async def test_draining_broker_refuses_but_is_alive(served: Served) -> None:
     assert (await served.request("GET", "/healthz")).status == 200
     ready = await served.request("GET", "/readyz")
     assert (ready.status, ready.json()["_tag"]) == (503, "NotLeader")
+
+
+async def test_readiness_tells_an_operator_that_the_clock_is_off(
+    seeded_random: random.Random,
+) -> None:
+    settings = Settings(broker_port=0, storage_backend="memory")
+    store = MemoryStore()
+    store.clock_offset_ms = 6_000
+    async with trio.open_nursery() as nursery:
+        served = await serve(nursery, settings, seeded_random, store=store)
+        ready = await served.request("GET", "/readyz")
+        refused = await served.request("POST", "/v1/jobs", {})
+        nursery.cancel_scope.cancel()
+    assert ready.status == 503
+    clock = "its clock is 6000 ms behind the store's, at most 5000 are allowed; set the clock"
+    told = f"This broker does not lead, or is stopping; {clock}"
+    assert ready.json()["message"] == told
+    assert refused.json()["message"] == f"this broker does not lead: {clock}"
 
 
 class TestSmallQueue:

@@ -144,14 +144,17 @@ async def test_renewal_ahead_of_time_holds_up_nobody_else(
 async def test_old_credentials_stay_while_valid_when_their_renewal_fails(
     autojump_clock: trio.testing.MockClock, failure: StoreError
 ) -> None:
-    told: list[StoreError] = []
+    told: list[tuple[StoreError, int]] = []
     issuer = NumberedKeys()
-    source = RefreshingSource(issuer, now_ms=now_ms, on_failed_renewal=told.append)
-    await source.current()
+    source = RefreshingSource(
+        issuer, now_ms=now_ms, on_failed_renewal=lambda *failed: told.append(failed)
+    )
+    first = await source.current()
+    assert isinstance(first, AwsKeys)
     issuer.failure = failure
     autojump_clock.jump(50 * 60)
     assert await current_id(source) == "key 1"
-    assert told == [failure]
+    assert told == [(failure, first.expires_at_ms)]
     # Not at once again.
     assert await current_id(source) == "key 1"
     assert issuer.begun == 2
@@ -170,7 +173,9 @@ async def test_issuer_that_hangs_costs_a_caller_two_seconds_while_the_old_ones_a
 ) -> None:
     told: list[StoreError] = []
     issuer = NumberedKeys()
-    source = RefreshingSource(issuer, now_ms=now_ms, on_failed_renewal=told.append)
+    source = RefreshingSource(
+        issuer, now_ms=now_ms, on_failed_renewal=lambda error, _: told.append(error)
+    )
     await source.current()
     autojump_clock.jump(50 * 60)
     issuer.delay_s = 1_000

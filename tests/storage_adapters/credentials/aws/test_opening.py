@@ -145,7 +145,7 @@ async def test_keys_are_renewed_at_the_place_where_they_were_found(
     variables = {"AWS_CONTAINER_CREDENTIALS_FULL_URI": server.url}
     source = aws_credentials(
         variables, home=tmp_path, now_ms=clock.now_ms, exchange=Exchange(),
-        on_failed_renewal=told.append,
+        on_failed_renewal=lambda error, _: told.append(error),
     )  # fmt: skip
     given = '"SecretAccessKey": "s", "Token": "t"'
     server.says(
