@@ -46,8 +46,8 @@ NOT_BUILT = """<!doctype html>
 <body>
 <h1>osqueue</h1>
 <p>The broker runs, but its page was not built.</p>
-<p>Build it with <code>make page</code> in the repository (that needs Node 20 or newer, with npm),
-and start the broker again.</p>
+<p>Build it with <code>make page</code> in the repository (which needs Node 20.19 or newer, with
+npm), and start the broker again.</p>
 <p>Without it: <code>osqueue top</code> shows the queue live, <code>osqueue --help</code> lists
 what else there is, and docs/protocol.md says how programs talk to the broker.</p>
 </body>

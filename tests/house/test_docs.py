@@ -61,6 +61,24 @@ def test_every_method_and_error_is_in_the_protocol() -> None:
     assert not missing, f"docs/protocol.md says nothing about {sorted(missing)}"
 
 
+def test_every_page_and_key_is_in_the_document_of_the_page() -> None:
+    document = (ROOT / "docs/page.md").read_text(encoding="utf-8").lower()
+    pages = (ROOT / "webui/src/frame/pages.ts").read_text(encoding="utf-8")
+    named = {(name, key) for name, key in re.findall(r'name: "(\w+)".*?key: "(\w)"', pages)}
+    keys = {
+        key
+        for path in files(".tsx", "webui/src")
+        for key in re.findall(r'keys: "([^"]+)", *\n? *what:', path.read_text(encoding="utf-8"))
+    }
+    assert named
+    assert keys
+    missing = {
+        key for key in keys | {key for _, key in named} if f"`{key.lower()}`" not in document
+    }
+    missing |= {name for name, _ in named if name.lower() not in document}
+    assert not missing, f"docs/page.md says nothing about {sorted(missing)}"
+
+
 def test_every_link_leads_somewhere() -> None:
     complaints: list[str] = []
     for document in files(".md", ""):

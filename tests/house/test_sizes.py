@@ -15,8 +15,8 @@ FOLDER_FILES_MAX = 12
 def lines_max(path: Path) -> int | None:
     """The most lines that a file may have, or None where nothing bounds it."""
     name = place(path)
-    if path.suffix == ".py":
-        return 700 if name.startswith("tests/") else 500
+    if path.suffix in (".py", ".ts", ".tsx", ".css"):
+        return 700 if name.startswith(("tests/", "webui/tests/")) else 500
     if name == "README.md":
         return 200
     return 120 if name.startswith("docs/decisions/") else None
