@@ -401,7 +401,11 @@ def _refused_after_unanswered(error: QueueError) -> OutcomeUnknown:
 
 
 def _gave_up(call: Call) -> QueueError:
-    tries = f"gave up after {call.attempts} attempts, the last one: {call.trouble}"
+    if call.attempts:
+        count = "1 attempt" if call.attempts == 1 else f"{call.attempts} attempts"
+        tries = f"gave up after {count}, the last one: {call.trouble}"
+    else:
+        tries = f"gave up before a first attempt: {call.trouble}"
     if call.is_sequenced and call.is_unanswered:
         return OutcomeUnknown(f"{tries}; an attempt went unanswered and may have been applied")
     return Unavailable(tries)

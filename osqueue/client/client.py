@@ -17,7 +17,7 @@ from msgspec.msgpack import Decoder
 from osqueue.client.connection import TransportKind
 from osqueue.client.events import EventName, Subscription, check_names
 from osqueue.client.operations.operator_calls import OperatorCalls
-from osqueue.client.requests import NewJob, encode_params
+from osqueue.client.requests import NewJob, encode_params, retry_params
 from osqueue.client.results import (
     JobDead,
     JobDetails,
@@ -124,7 +124,7 @@ class Client(OperatorCalls):
             priority=priority or None,
             unique_key=unique_key or None,
             result_ttl_ms=result_ttl_ms or None,
-            retry=retry,
+            retry=retry_params(retry),
         )
         return SUBMITTED.decode(
             await self._open_session.call("submitJob", encode_params(params), is_sequenced=True)

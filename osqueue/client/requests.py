@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
 import msgspec
+from msgspec.structs import asdict
 
 from osqueue.client.values import encode_value
 from osqueue.core.errors import InvalidRequest
@@ -21,6 +22,7 @@ from osqueue.protocol.params import (
     FollowingClaimParams,
     LeaseParams,
     Params,
+    RetryParams,
     SubmitJobParams,
 )
 
@@ -34,10 +36,17 @@ __all__ = [
     "RequestMaker",
     "describe_error",
     "encode_params",
+    "retry_params",
 ]
 
 ERROR_TEXT_BYTES_SENT_MAX = 1_048_576
 """The most that any broker keeps of a text (ERROR_TEXT_BYTES_MAX); more could exceed a frame."""
+
+
+def retry_params(policy: RetryPolicy | None) -> RetryParams | None:
+    """A policy in the words of the wire."""
+    return None if policy is None else RetryParams(**asdict(policy))
+
 
 _encode = msgspec.msgpack.Encoder().encode
 
@@ -163,7 +172,7 @@ class RequestMaker:
             priority=job.priority or None,
             unique_key=job.unique_key or None,
             result_ttl_ms=job.result_ttl_ms or None,
-            retry=job.retry,
+            retry=retry_params(job.retry),
         )
 
     def completion(self, completion: Completion) -> CompletionParams:

@@ -7,8 +7,9 @@ fails by itself. Clients use the other half: encoding requests, decoding replies
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar, cast, get_args
 
 import msgspec
 from msgspec import Raw
@@ -70,6 +71,7 @@ _encoders: dict[Encoding, msgspec.json.Encoder | msgspec.msgpack.Encoder] = {
 _json_params: dict[type[Params], Any] = {}
 _msgpack_params: dict[type[Params], Any] = {}
 _NULL_BYTES_MAX = 4
+_WRONG_CHOICE = re.compile(r"Invalid enum value .* - at `\$\.(\w+)`\Z", re.DOTALL)
 _MALFORMED = (msgspec.MsgspecError, ValueError, RecursionError)
 """What decoding raises: UnicodeDecodeError is a ValueError, a deep nest a RecursionError."""
 
@@ -153,7 +155,18 @@ def decode_params(raw: Raw, kind: type[_P], encoding: Encoding) -> _P:
     except RecursionError:
         raise InvalidRequest("params are nested too deeply") from None
     except (msgspec.MsgspecError, ValueError) as error:
-        raise InvalidRequest(f"params: {error}") from None
+        raise InvalidRequest(f"params: {error}{_choices(kind, str(error))}") from None
+
+
+def _choices(kind: type[Params], reason: str) -> str:
+    """The values that a field may have, where the reason is that it has another."""
+    match = _WRONG_CHOICE.match(reason)
+    for field in msgspec.structs.fields(kind) if match else ():
+        if match and field.encode_name == match[1]:
+            # Of `Literal[...] | None`.
+            values = [value for part in get_args(field.type) for value in get_args(part)]
+            return f"; it may be {', '.join(map(str, values))}"
+    return ""
 
 
 def encode_message(message: object, encoding: Encoding) -> bytes:

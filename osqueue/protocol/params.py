@@ -13,7 +13,6 @@ import msgspec
 from msgspec import Raw
 
 from osqueue.core.job import JobStatus
-from osqueue.core.retry_policy import RetryPolicy
 
 __all__ = [
     "ABSENT",
@@ -44,6 +43,7 @@ __all__ = [
     "PauseQueueParams",
     "QueueParams",
     "RedriveDeadParams",
+    "RetryParams",
     "SnoozeJobParams",
     "SubmitJobParams",
     "SubmitJobsParams",
@@ -85,6 +85,14 @@ class WorkerJobParams(JobParams, kw_only=True):
     """Which attempt; absent: whichever the worker holds, as clients did that know no attempts."""
 
 
+class RetryParams(Params, kw_only=True, forbid_unknown_fields=True):
+    """How long a job waits before its next attempt; absent: as `RetryPolicy` says."""
+
+    base_ms: int | None = None
+    factor: float | None = None
+    cap_ms: int | None = None
+
+
 class NewJobParams(Params, kw_only=True):
     """A job to be submitted."""
 
@@ -104,7 +112,7 @@ class NewJobParams(Params, kw_only=True):
     """While a job with this key waits or runs, a submit of it is a duplicate of that job."""
     result_ttl_ms: int | None = None
     """How long the completed job is kept with its result; absent or 0: not at all."""
-    retry: RetryPolicy | None = None
+    retry: RetryParams | None = None
     """Overrides the policy of the queue."""
 
 
@@ -138,8 +146,8 @@ class ClaimJobParams(QueueParams, kw_only=True):
 class ClaimJobsParams(ClaimJobParams, kw_only=True):
     """Take jobs, or wait for some."""
 
-    limit: int = 1
-    """1 to 1,000."""
+    limit: int | None = None
+    """1 to 1,000; absent: 1."""
 
 
 class FollowingClaimParams(Params, kw_only=True):
@@ -148,7 +156,7 @@ class FollowingClaimParams(Params, kw_only=True):
     worker_id: str | None = None
     """Absent: that of the completions; no other is allowed."""
     types: list[str] | None = None
-    limit: int = 1
+    limit: int | None = None
     lease_ms: int | None = None
     claim_id: str | None = None
 
@@ -209,7 +217,7 @@ class FailJobParams(WorkerJobParams, kw_only=True):
     error: ErrorParams
     retry_in_ms: int | None = None
     """Absent: by the job's retry policy."""
-    final: bool = False
+    final: bool | None = None
     """No further attempt: to the dead letters."""
 
 
@@ -246,7 +254,7 @@ class ChangeJobsParams(QueueParams, kw_only=True):
     filter: JobFilterParams | None = None
     limit: int | None = None
     """Absent: all."""
-    dry_run: bool = False
+    dry_run: bool | None = None
     """Only count."""
     cursor: str | None = None
     """From the reply before."""
@@ -260,7 +268,7 @@ class RedriveDeadParams(ErrorFilterParams, kw_only=True):
     """Absent: those that the other fields mean."""
     limit: int | None = None
     """Absent: all."""
-    dry_run: bool = False
+    dry_run: bool | None = None
     cursor: str | None = None
 
 

@@ -7,14 +7,23 @@ Everything that is for people (HTML) goes through it.
 from __future__ import annotations
 
 import random as random_module
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
-from quart import Response, request
+from quart import Response, abort, request
 from quart_trio import QuartTrio
 
 from osqueue.core.errors import InvalidRequest
+from osqueue.protocol.codec import encode_message
+from osqueue.protocol.error_codes import error_to_wire
 from osqueue.server.dispatch import Dispatcher
-from osqueue.server.http.asgi import App, Receive, Scope, Send
+from osqueue.server.http.asgi import (
+    App,
+    Receive,
+    Scope,
+    Send,
+    accepted_encoding,
+    read_head,
+)
 from osqueue.server.http.bodies import BodyLimits
 from osqueue.server.http.origins import OriginGuard
 from osqueue.server.http.rest import RestFrontEnd
@@ -30,6 +39,13 @@ __all__ = ["FrontDoor", "make_pages"]
 
 WEBSOCKET_PATH = "/v1/ws"
 PAGE_BODY_BYTES_MAX = 65_536
+SHOWN_CHARS_MAX = 200
+ERRORS = {
+    404: "There is no path {path}",
+    405: "{method} is not allowed here; {allowed} is",
+    413: f"The body exceeds {PAGE_BODY_BYTES_MAX} bytes",
+}
+"""What pages refuse, in the words that the queue's own paths have for it."""
 
 
 class FrontDoor:
@@ -71,12 +87,39 @@ def make_pages(page: WebPage) -> QuartTrio:
 
     async def asset(name: str) -> Response:
         file = page.assets.get(name)
-        return Response("There is no such file.", 404) if file is None else answer(file)
+        return abort(404) if file is None else answer(file)
 
+    for status in ERRORS:
+        pages.register_error_handler(status, refuse)
     for path in PAGE_PATHS:
         pages.add_url_rule(path, endpoint=f"index of {path}", view_func=index)
     pages.add_url_rule("/assets/<name>", view_func=asset)
     return pages
+
+
+class Refusal(Protocol):
+    """What is read of the HTTPException of Werkzeug, which Quart raises."""
+
+    code: int
+
+    def get_body(self) -> str:
+        """The HTML of it."""
+        ...
+
+
+async def refuse(error: Refusal) -> Response:
+    """Refuse what is no page: as HTML to who asks for that, otherwise as the queue does."""
+    head = read_head(cast("Scope", request.scope))
+    allowed = ", ".join(sorted(getattr(error, "valid_methods", None) or ()))
+    headers = {"Allow": allowed} if allowed else {}
+    if head.accepts("text/html"):
+        return Response(error.get_body(), error.code, headers, content_type="text/html")
+    reason = ERRORS[error.code].format(
+        path=repr(head.path[:SHOWN_CHARS_MAX]), method=head.method[:20], allowed=allowed
+    )
+    encoding = accepted_encoding(head)
+    body = encode_message(error_to_wire(InvalidRequest(reason)), encoding)
+    return Response(body, error.code, headers, content_type=encoding.value)
 
 
 def answer(file: WebFile) -> Response:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sized
 
+from msgspec.structs import asdict
+
 from osqueue.core.errors import InvalidRequest
 from osqueue.core.ids import JOB_ID_PATTERN
 from osqueue.core.limits import Limits
 from osqueue.core.retry_policy import RetryPolicy
+from osqueue.protocol.params import RetryParams
 
 __all__ = [
     "WHOLE_NUMBER_MAX",
@@ -68,8 +71,10 @@ def check_list(field: str, items: Sized, limits: Limits) -> None:
         )
 
 
-def check_retry(field: str, retry: RetryPolicy, wait_ms_max: int) -> RetryPolicy:
-    """Check a retry policy, and give it back; the waits are bounded by `wait_ms_max`."""
+def check_retry(field: str, params: RetryParams, wait_ms_max: int) -> RetryPolicy:
+    """Make a retry policy, and check it; the waits are bounded by `wait_ms_max`."""
+    given = {name: value for name, value in asdict(params).items() if value is not None}
+    retry = RetryPolicy(**given)
     check_range(f"{field}.baseMs", retry.base_ms, 0, wait_ms_max)
     check_range(f"{field}.capMs", retry.cap_ms, 0, wait_ms_max)
     # Written so that not-a-number, which MessagePack can carry, fails as well.

@@ -252,9 +252,8 @@ class RequestBuilder:
                 check_name(f"types[{index}]", name, limits, may_be_empty=True)
             claim.types = params.types
         if not isinstance(params, ClaimJobParams) or isinstance(params, ClaimJobsParams):
-            claim.limit = check_range(
-                "limit", params.limit, 1, limits.claim_jobs_max, "claim_jobs_max"
-            )
+            limit = 1 if params.limit is None else params.limit
+            claim.limit = check_range("limit", limit, 1, limits.claim_jobs_max, "claim_jobs_max")
         if params.lease_ms is not None:
             claim.lease_ms = check_range(
                 "leaseMs",
@@ -351,7 +350,7 @@ class RequestBuilder:
             lease=self._lease(params),
             error=JobError(error.type, error.message, error.traceback or ""),
             retry_in_ms=params.retry_in_ms,
-            is_final=params.final,
+            is_final=bool(params.final),
         )
 
     def snooze_job(self, params: SnoozeJobParams, context: RequestContext) -> SnoozeJob:

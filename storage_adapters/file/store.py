@@ -101,7 +101,8 @@ class FileStore:
         mounts: the text of the kernel's table of mounts; None reads it, where the system has one.
 
     Raises:
-        StoreMisconfigured: the directory lies on a network file system.
+        StoreMisconfigured: there is a file where the directory should be, or it lies on a network
+            file system.
     """
 
     def __init__(
@@ -120,6 +121,7 @@ class FileStore:
         self._directory = Path(directory).resolve()
         self._lock_wait_s = lock_wait_ms / 1000
         self._disk_calls = DiskCalls() if disk_calls is None else disk_calls
+        _refuse_file(self._directory)
         if not force_network:
             _refuse_network(self._directory, mounts=_kernel_mounts() if mounts is None else mounts)
 
@@ -388,6 +390,19 @@ def _kernel_mounts() -> str:
     except OSError:
         # macOS and BSD have no such table: there the directory is taken as local.
         return ""
+
+
+def _refuse_file(directory: Path) -> None:
+    # Where it may not look, the first read says so.
+    with contextlib.suppress(PermissionError):
+        for place in (directory, *directory.parents):
+            if place.is_dir():
+                return
+            if place.exists():
+                raise StoreMisconfigured(
+                    f"{place} is a file, so the directory of the store cannot be there; choose "
+                    f"another one: {directory}"
+                )
 
 
 def _refuse_network(directory: Path, *, mounts: str) -> None:

@@ -396,3 +396,14 @@ def test_a_repeat_that_is_held_is_as_unknown_as_what_went_before() -> None:
     book.calls.hold(book.send())
     book.calls.expire(2_000)
     assert isinstance(call.error, OutcomeUnknown)
+
+
+def test_giving_up_tells_how_many_attempts_there_were() -> None:
+    book = Book()
+    never = book.mutate()
+    book.calls.expire(2_000)
+    assert str(never.error) == "gave up before a first attempt: no broker was reached"
+    once = book.mutate()
+    book.send()
+    book.calls.close("the client was closed")
+    assert str(once.error).startswith("gave up after 1 attempt, the last one: ")

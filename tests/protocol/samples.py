@@ -54,6 +54,7 @@ from osqueue.protocol.params import (
     PauseQueueParams,
     QueueParams,
     RedriveDeadParams,
+    RetryParams,
     SnoozeJobParams,
     SubmitJobParams,
     SubmitJobsParams,
@@ -112,7 +113,7 @@ def PARAMS(encoding: Encoding) -> dict[str, Params]:  # noqa: N802 (a table, of 
         "priority": 10,
         "unique_key": "user-7",
         "result_ttl_ms": 60_000,
-        "retry": RetryPolicy(500, 3.0, 30_000),
+        "retry": RetryParams(base_ms=500, factor=3.0, cap_ms=30_000),
     }
     claim: dict[str, Any] = {
         "worker_id": "worker-1",

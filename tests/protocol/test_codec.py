@@ -25,7 +25,7 @@ from osqueue.protocol.codec import (
     null_id,
 )
 from osqueue.protocol.messages import WireError, WireErrorReply, WireEvent, WireReply, WireRequest
-from osqueue.protocol.params import Params, SubmitJobsParams
+from osqueue.protocol.params import ListJobsParams, Params, SubmitJobsParams
 from osqueue.protocol.results import LeaderEvent, SubmitJobResult
 from tests.protocol.samples import raw
 
@@ -173,6 +173,14 @@ def test_absent_and_null_params_are_none(encoding: Encoding) -> None:
 def test_deep_params_are_refused() -> None:
     with pytest.raises(InvalidRequest, match="too deeply"):
         decode_params(Raw(b'{"a":' + b"[" * 100_000), Params, Encoding.JSON)
+
+
+def test_wrong_choice_is_told_the_right_ones() -> None:
+    with pytest.raises(InvalidRequest, match=r"'up' - at `\$.order`; it may be asc, desc\Z"):
+        decode_params(Raw(b'{"order":"up"}'), ListJobsParams, Encoding.JSON)
+    # A text that only looks like a choice is told of as it is.
+    with pytest.raises(InvalidRequest, match=r"got `int` - at `\$.order`\Z"):
+        decode_params(Raw(b'{"order":5}'), ListJobsParams, Encoding.JSON)
 
 
 @pytest.mark.parametrize("encoding", Encoding)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import trio
 
 from osqueue.server.app import make_pages
@@ -60,9 +61,30 @@ async def test_asset_that_was_not_built_is_404() -> None:
         assert (await client.get(address)).status_code == 404
 
 
-async def test_unknown_page_is_404(served: Served) -> None:
-    assert (await served.request("GET", "/nothing")).status == 404
-    assert (await served.request("POST", "/", {})).status == 405
+async def test_unknown_page_is_404_as_html_to_who_asks_for_that(served: Served) -> None:
+    html = {"Accept": "text/html,application/xhtml+xml"}
+    for method, path, status in (("GET", "/nothing", 404), ("POST", "/", 405)):
+        answer = await served.request(method, path, {}, headers=html)
+        assert (answer.status, answer.headers["content-type"].partition(";")[0]) == (
+            status,
+            "text/html",
+        )
+
+
+async def test_unknown_page_is_the_error_object_to_programs(served: Served) -> None:
+    missing = await served.request("GET", "/v2/jobs?x=1")
+    assert (missing.status, missing.headers["content-type"]) == (404, "application/json")
+    assert missing.json() == {
+        "_tag": "InvalidRequest",
+        "message": "There is no path '/v2/jobs'",
+        "advice": "fix the request",
+    }
+    refused = await served.request("POST", "/", {})
+    assert refused.status == 405
+    assert refused.json()["message"] == "POST is not allowed here; GET, HEAD, OPTIONS is"
+    assert refused.headers["allow"] == "GET, HEAD, OPTIONS"
+    packed = await served.request("GET", "/nothing", headers={"Accept": "application/msgpack"})
+    assert msgspec.msgpack.decode(packed.body)["_tag"] == "InvalidRequest"
 
 
 async def test_websocket_elsewhere_is_404(served: Served) -> None:

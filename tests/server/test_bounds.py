@@ -7,6 +7,7 @@ import pytest
 from osqueue.core.errors import InvalidRequest
 from osqueue.core.limits import Limits
 from osqueue.core.retry_policy import RetryPolicy
+from osqueue.protocol.params import RetryParams
 from osqueue.server.bounds import (
     check_job_id,
     check_list,
@@ -60,15 +61,19 @@ def test_list_is_bounded() -> None:
 @pytest.mark.parametrize(
     "retry",
     [
-        RetryPolicy(-1),
-        RetryPolicy(0, 0.5),
-        RetryPolicy(0, math.nan),
-        RetryPolicy(0, math.inf),
-        RetryPolicy(0, 2.0, 10**9),
-        RetryPolicy(2_000, 2.0, 1_000),
+        RetryParams(base_ms=-1),
+        RetryParams(factor=0.5),
+        RetryParams(factor=math.nan),
+        RetryParams(factor=math.inf),
+        RetryParams(cap_ms=10**9),
+        RetryParams(base_ms=2_000, cap_ms=1_500),
     ],
 )
-def test_retry_policy_is_bounded(retry: RetryPolicy) -> None:
+def test_retry_policy_is_bounded(retry: RetryParams) -> None:
     with pytest.raises(InvalidRequest, match=r"^retry\.(baseMs|factor|capMs) is"):
         check_retry("retry", retry, 1_000_000)
-    assert check_retry("retry", RetryPolicy(), 1_000_000) == RetryPolicy()
+
+
+def test_retry_policy_has_its_defaults_where_a_field_is_absent() -> None:
+    assert check_retry("retry", RetryParams(), 1_000_000) == RetryPolicy()
+    assert check_retry("retry", RetryParams(factor=3.0), 1_000_000) == RetryPolicy(factor=3.0)

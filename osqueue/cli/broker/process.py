@@ -20,6 +20,7 @@ from osqueue.cli.broker.proving import is_bucket, prove_store
 from osqueue.cli.endings import CommandError, ExitStatus, first_leaf
 from osqueue.server.serving import ListenError, Server
 from osqueue.settings import Settings
+from storage_adapters.contract import StoreMisconfigured
 
 __all__ = ["BrokerProcess", "run_broker"]
 
@@ -36,13 +37,16 @@ def run_broker(settings: Settings) -> None:
     """Serve until a signal; returns once the lead is released.
 
     Raises:
-        CommandError: the address cannot be had, the disk failed, or the drain took too long.
+        CommandError: the address or the store cannot be had, the disk failed, or the drain took too
+            long.
         StoredDataInvalid, StoreError: in groups; the queue cannot be used.
     """
     try:
         server = make_server(settings)
     except ListenError as error:
         raise CommandError(str(error), advice="nothing was started") from error
+    except StoreMisconfigured as error:
+        raise CommandError(str(error), advice=error.advice) from error
     process = BrokerProcess(server, settings)
     try:
         trio.run(process.run)

@@ -6,13 +6,14 @@ import click
 
 from osqueue import __version__
 from osqueue.cli.commands import changing, checking, reading, running
+from osqueue.cli.output import Commands
 
 __all__ = ["main"]
 
 HELP_OPTIONS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
-@click.group(context_settings=HELP_OPTIONS)
+@click.group(cls=Commands, context_settings=HELP_OPTIONS)
 @click.version_option(__version__, prog_name="osqueue")
 def main() -> None:
     """A durable job queue whose only infrastructure is one JSON object.

@@ -106,7 +106,7 @@ class OperatorCalls(WorkerCalls):
             text=text,
             job_ids=None if job_ids is None else list(job_ids),
             limit=limit,
-            dry_run=dry_run,
+            dry_run=dry_run or None,
         )
         return await self._change("redriveDead", params)
 
@@ -280,7 +280,7 @@ def change_params(
     job_ids: Sequence[str] | None, wanted: JobFilter | None, limit: int | None, dry_run: bool
 ) -> ChangeJobsParams:
     """Which jobs are to be changed, in the words of the wire."""
-    params = ChangeJobsParams(limit=limit, dry_run=dry_run)
+    params = ChangeJobsParams(limit=limit, dry_run=dry_run or None)
     if job_ids is not None:
         params.job_ids = list(job_ids)
     if wanted is not None:

@@ -38,6 +38,14 @@ class Head(msgspec.Struct, frozen=True):
         """The media type of the body in lower case, without parameters; empty: none given."""
         return self.headers.get("content-type", "").partition(";")[0].strip().lower()
 
+    def charset(self) -> str:
+        """The charset that the body is said to have, in lower case; empty: none given."""
+        for parameter in self.headers.get("content-type", "").split(";")[1:]:
+            name, _, value = parameter.partition("=")
+            if name.strip().lower() == "charset":
+                return value.strip().strip('"').lower()
+        return ""
+
     def accepts(self, media_type: str) -> bool:
         """Whether the media type is named in `Accept`."""
         return media_type in self.headers.get("accept", "").lower()

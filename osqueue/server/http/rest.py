@@ -43,6 +43,9 @@ __all__ = ["RestFrontEnd"]
 Headers = list[tuple[bytes, bytes]]
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 TOO_SLOW = 408
+UTF_8 = frozenset({"", "utf-8", "utf8", "us-ascii"})
+"""Charsets of a JSON body that mean the only encoding it may have (RFC 8259, section 8.1)."""
+SHOWN_CHARS_MAX = 80
 WHOLE_BODY = 2**63 - 1
 """An HTTP answer has one body, whatever its size; what goes into it was bounded before."""
 
@@ -245,6 +248,14 @@ def checked_encoding(head: Head) -> Encoding:
             InvalidRequest(
                 f"Content-Type is {head.media_type()[:100]!r}; it must be application/json"
                 " or application/msgpack"
+            ),
+        )
+    charset = head.charset()
+    if encoding is Encoding.JSON and charset not in UTF_8:
+        raise HttpRefusal(
+            415,
+            InvalidRequest(
+                f"Content-Type has charset {charset[:SHOWN_CHARS_MAX]!r}; JSON must be in utf-8"
             ),
         )
     return encoding

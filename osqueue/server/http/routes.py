@@ -51,12 +51,16 @@ ROUTES = table_of_routes()
 """`POST /v1/jobs/claim` stands here as claimJob; a body with `limit` makes it claimJobs."""
 
 
+_NO_OBJECT = (b"", b"null", b"\xc0")
+
+
 class _Limited(msgspec.Struct):
     """The one field that tells claimJobs from claimJob."""
 
     limit: Raw = ABSENT
 
 
+_ABSENT_OR_NULL = (ABSENT, Raw(b"null"), Raw(b"\xc0"))
 _claim_decoders: dict[Encoding, Any] = {
     Encoding.JSON: msgspec.json.Decoder(_Limited),
     Encoding.MSGPACK: msgspec.msgpack.Decoder(_Limited),
@@ -107,7 +111,7 @@ def _has_limit(head: Head, body: bytes) -> bool:
     if encoding is None or not body:
         return False
     try:
-        return _claim_decoders[encoding].decode(body).limit != ABSENT
+        return _claim_decoders[encoding].decode(body).limit not in _ABSENT_OR_NULL
     except (msgspec.MsgspecError, ValueError, RecursionError):
         # What is wrong with it is said when its params are decoded.
         return False
@@ -117,11 +121,15 @@ def make_params(target: Target, head: Head, body: bytes, encoding: Encoding) -> 
     """The params of a method, in `encoding`: body or query, and the job id of the path.
 
     Raises:
-        InvalidRequest: the body is no object, or the query cannot be read.
+        InvalidRequest: the body is no object, the query cannot be read, or a job was to be
+            submitted without any body.
     """
     if head.method != "POST":
         return Raw(encode_message(_read_query(head, target.job_id), encoding))
     if not target.job_id:
+        # All fields of a job may be absent, but a body that got lost must not become a job.
+        if target.method == "submitJob" and body.strip() in _NO_OBJECT:
+            raise InvalidRequest("The body is empty; a job is an object, at least {}")
         return Raw(body)
     fields: dict[str, Any] = {}
     if body:

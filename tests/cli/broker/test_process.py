@@ -180,6 +180,19 @@ def test_bad_setting_is_one_line_and_status_2(
     assert len(ended.stderr.splitlines()) == 1
 
 
+def test_directory_that_is_a_file_is_one_line_and_status_2(tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("")
+    for directory in ("taken", "taken/below"):
+        ended = run_osqueue(
+            ["server", "--log-format", "text", "--file-directory", directory],
+            tmp_path,
+            {"BROKER_PORT": "0"},
+        )
+        assert ended.returncode == 2
+        assert f"{tmp_path / 'taken'} is a file, so the directory" in ended.stderr
+        assert len(ended.stderr.splitlines()) == 1
+
+
 def test_flag_wins_over_environment_and_other_groups_do_not_matter(tmp_path: Path) -> None:
     given = {"BROKER_PORT": "nonsense", "BROKER_URL": "file:./osqueue-data"}
     with OsqueueProcess(["--broker-port", "0"], given, tmp_path, "osqueue.server") as broker:

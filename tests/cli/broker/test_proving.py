@@ -15,7 +15,7 @@ from osqueue.broker.broker import Broker
 from osqueue.broker.clocks import SystemClock
 from osqueue.cli.broker.process import BrokerProcess
 from osqueue.cli.broker.proving import host_in_the_clear, is_bucket, prove_store
-from osqueue.cli.endings import ExitStatus, ending_of
+from osqueue.cli.endings import ExitStatus, ending_of, first_leaf
 from osqueue.core.leadership import BrokerIdentity
 from osqueue.server.serving import Server
 from osqueue.settings import Settings
@@ -100,7 +100,7 @@ async def test_broker_on_a_bucket_that_ignores_conditions_writes_nothing_and_end
     with trio.fail_after(10), pytest.raises(BaseExceptionGroup) as caught:
         await process.run()
     server.close()
-    error = caught.value.exceptions[0]
+    error = first_leaf(caught.value)
     assert isinstance(error, ConditionsBroken)
     assert await store.list("") == []
     ending = ending_of(error)

@@ -15,6 +15,7 @@ from storage_adapters.memory import MemoryStore
 from storage_adapters.throttled import Throttle
 from tests.server.harness import Served, serve
 
+UTF_16 = {"Content-Type": 'application/json; charset="UTF-16"'}
 MSGPACK = {"Content-Type": "application/msgpack"}
 
 
@@ -174,6 +175,13 @@ async def test_delete_and_query(served: Served) -> None:
         ("POST", "/healthz", b"", {}, 405, "InvalidRequest"),
         ("POST", "/v1/jobs", b"a=1", {"Content-Type": "text/plain"}, 415, "InvalidRequest"),
         ("POST", "/v1/batch", b"[]", {"Content-Type": "text/csv"}, 415, "InvalidRequest"),
+        ("POST", "/v1/jobs", "{}".encode("utf-16"), UTF_16, 415, "InvalidRequest"),
+        ("POST", "/v1/batch", "[]".encode("utf-16"), UTF_16, 415, "InvalidRequest"),
+        ("POST", "/v1/jobs", b"", {}, 400, "InvalidRequest"),
+        ("POST", "/v1/jobs", b" null\n", {}, 400, "InvalidRequest"),
+        ("GET", "/nothing", b"", {}, 404, "InvalidRequest"),
+        ("GET", "/assets/nothing.js", b"", {"Accept": "*/*"}, 404, "InvalidRequest"),
+        ("POST", "/", b"{}", {"Accept": "application/json"}, 405, "InvalidRequest"),
         ("GET", "/v1/stats", b"", {"Host": "evil.example"}, 403, "Forbidden"),
         ("GET", "/", b"", {"Host": "evil.example"}, 403, "Forbidden"),
         ("POST", "/v1/jobs", b"{}", {"Origin": "https://evil.example"}, 403, "Forbidden"),
@@ -198,6 +206,46 @@ async def test_error_has_its_status_and_its_object(
     assert answer.json()["message"]
     assert answer.json()["advice"]
     assert await served.is_honestly_served()
+
+
+async def test_charset_is_named_and_utf_8_is_taken(served: Served) -> None:
+    refused = await served.request("POST", "/v1/jobs", raw=b"{}", headers=UTF_16)
+    assert "charset 'utf-16'; JSON must be in utf-8" in refused.json()["message"]
+    utf_8 = {"Content-Type": "application/json;odata=x; Charset=UTF-8"}
+    assert (await served.request("POST", "/v1/jobs", raw=b"{}", headers=utf_8)).status == 200
+
+
+async def test_null_means_absent_in_every_optional_field(served: Served) -> None:
+    job = {"payload": None, "type": None, "maxAttempts": None, "retry": {"capMs": None}}
+    assert (await served.request("POST", "/v1/jobs", job)).status == 200
+    assert (await served.request("POST", "/v1/jobs", {**job, "retry": None})).status == 200
+    claim = {"workerId": "w", "types": None, "limit": None, "leaseMs": None, "claimId": None}
+    claimed = await served.request("POST", "/v1/jobs/claim", claim)
+    # Without a limit it is claimJob, whose answer is one job.
+    assert claimed.json().keys() >= {"jobId", "attempt"}
+    done = {"jobId": claimed.json()["jobId"], "attempt": None, "submit": None}
+    completed = await served.request(
+        "POST", "/v1/jobs/complete", {"workerId": "w", "jobs": [done], "claim": {"limit": None}}
+    )
+    [second] = completed.json()["jobs"]
+    failure = {"workerId": "w", "error": {"type": "E", "message": "m"}, "final": None}
+    failed = await served.request("POST", f"/v1/jobs/{second['jobId']}/fail", failure)
+    assert failed.json()["status"] in ("scheduled", "unclaimed")
+    wanted = {"filter": None, "jobIds": None, "dryRun": None, "limit": None}
+    assert (await served.request("POST", "/v1/dead/redrive", wanted)).json()["count"] == 0
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("status=foo", "it may be scheduled, unclaimed, in_progress, completed, dead"),
+        ("order=up", "it may be asc, desc"),
+    ],
+)
+async def test_wrong_choice_names_the_right_ones(served: Served, query: str, words: str) -> None:
+    answer = await served.request("GET", f"/v1/jobs?{query}")
+    assert answer.status == 400
+    assert words in answer.json()["message"]
 
 
 async def test_405_names_what_is_allowed(served: Served) -> None:

@@ -114,3 +114,22 @@ def test_pages_are_not_ours() -> None:
     assert is_ours(head("GET", "/state", accept="*/*"))
     assert is_ours(head("GET", "/v1/nothing"))
     assert is_ours(head("GET", "/healthz"))
+
+
+@pytest.mark.parametrize(
+    ("body", "encoding"),
+    [(b"", Encoding.JSON), (b" null\n", Encoding.JSON), (b"\xc0", Encoding.MSGPACK)],
+)
+def test_body_that_got_lost_is_no_job_but_may_be_other_params(
+    body: bytes, encoding: Encoding
+) -> None:
+    asked = head("POST", "/v1/jobs")
+    with pytest.raises(InvalidRequest, match="The body is empty"):
+        make_params(Target("submitJob"), asked, body, encoding)
+    assert make_params(Target("pauseQueue"), asked, body, encoding) == msgspec.Raw(body)
+
+
+@pytest.mark.parametrize("limit", [b"null", b"[]"])
+def test_claim_with_a_limit_of_null_is_claim_job(limit: bytes) -> None:
+    method = find_target(head("POST", "/v1/jobs/claim"), b'{"limit":%b}' % limit).method
+    assert method == ("claimJob" if limit == b"null" else "claimJobs")
