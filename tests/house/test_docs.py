@@ -47,6 +47,12 @@ def test_every_setting_is_in_the_operations_manual() -> None:
     assert not missing, f"docs/operations.md says nothing about {sorted(missing)}"
 
 
+def test_every_setting_of_the_store_is_in_its_manual() -> None:
+    named = {setting.environment for setting in SETTINGS if setting.group == "storage"}
+    missing = named - words("docs/storage.md")
+    assert not missing, f"docs/storage.md says nothing about {sorted(missing)}"
+
+
 def test_every_setting_is_in_the_help() -> None:
     from osqueue.cli import main
 

@@ -65,6 +65,29 @@ async def test_good_store_has_every_part_and_no_finding() -> None:
     assert await store.list("") == []
 
 
+class CountingStore(MemoryStore):
+    """Counts what is paid for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.writes_count = self.reads_count = 0
+
+    async def put(self, *arguments: Any, **options: Any) -> Version:
+        self.writes_count += 1
+        return await super().put(*arguments, **options)
+
+    async def read(self, *arguments: Any, **options: Any) -> StoredObject | Unchanged:
+        self.reads_count += 1
+        return await super().read(*arguments, **options)
+
+
+async def test_examination_costs_what_the_manual_says() -> None:
+    store = CountingStore()
+    await examine(store, plan=Plan())
+    # With a listing, and three questions about a bucket on S3: about 185 and 65.
+    assert (store.writes_count, store.reads_count) == (184, 62)
+
+
 async def test_queue_is_read_and_never_written() -> None:
     store = MemoryStore()
     version = await store.put(KEY, [HEADER], condition=ABSENT)
