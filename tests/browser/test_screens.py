@@ -139,6 +139,17 @@ def test_page_is_whole_readable_and_accessible_while_it_acts(
     look(tabs, own_shop, DEEDS[name], f"{name}-{size[0]}-{theme}", size=size, theme=theme)
 
 
+def test_phone_shows_which_page_it_is_on(shop: Broker, tabs: Tabs) -> None:
+    page = tabs.open(f"{shop.url}/state", size=PHONE)
+    settle(page)
+    here = page.get_by_role("link", name="State")
+    expect(here).to_have_attribute("aria-current", "page")
+    expect(here).to_be_in_viewport(ratio=0.9)
+    page.keyboard.press("g")
+    page.keyboard.press("d")
+    expect(page.get_by_role("link", name="Dashboard")).to_be_in_viewport(ratio=0.9)
+
+
 def look(
     tabs: Tabs, shop: Broker, scene: Scene, name: str, *, size: tuple[int, int], theme: Theme
 ) -> None:
