@@ -108,8 +108,21 @@ function makeOptions(
       y: { range: (_plot, _min, max) => [0, Math.max(max ?? 0, 1) * 1.15] },
     },
     axes: [
-      { ...axis, grid: { show: false }, space: 70, size: 24, values: clockTimes },
-      { ...axis, grid, space: 36, size: 52, values: (_plot, values) => values.map(format) },
+      {
+        ...axis,
+        grid: { show: false },
+        space: 46,
+        incrs: [60, 120, 300],
+        size: 24,
+        values: clockTimes,
+      },
+      {
+        ...axis,
+        grid,
+        space: 36,
+        size: 52,
+        values: (_plot, values) => values.map((value) => (value === 0 ? "0" : format(value))),
+      },
     ],
     series: [
       {},

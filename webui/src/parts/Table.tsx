@@ -10,6 +10,8 @@ export interface Column<Row> {
   kind?: "number" | "id" | undefined;
   /** Left out on a phone. */
   isSecondary?: boolean;
+  /** In CSS pixels, a little less on a phone. Where one column has a width the others share the rest, and cut what is long. */
+  width?: number;
 }
 
 interface Given<Row> {
@@ -20,9 +22,21 @@ interface Given<Row> {
 }
 
 export function Table<Row>({ label, columns, rows, keyOf }: Given<Row>) {
+  const isFixed = columns.some(({ width }) => width !== undefined);
   return (
     <div class="table-frame">
-      <table aria-label={label}>
+      <table aria-label={label} data-fixed={isFixed}>
+        {isFixed && (
+          <colgroup>
+            {columns.map(({ name, width, isSecondary }) => (
+              <col
+                key={name}
+                data-secondary={isSecondary}
+                style={width === undefined ? {} : { "--column": `${width}px` }}
+              />
+            ))}
+          </colgroup>
+        )}
         <thead>
           <tr>
             {columns.map(({ name, kind, isSecondary }) => (

@@ -6,6 +6,8 @@ interface Given {
   children: ComponentChildren;
   class?: string;
   title?: string;
+  /** Only its beginning may be in sight. */
+  "data-preview"?: boolean;
   "aria-label"?: string | undefined;
   "aria-current"?: "page" | undefined;
 }

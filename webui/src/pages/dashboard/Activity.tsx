@@ -7,6 +7,7 @@ import { stats } from "../../live/queue.ts";
 import { EmptyState } from "../../parts/EmptyState.tsx";
 import { JobLink } from "../../parts/JobLink.tsx";
 import { Panel } from "../../parts/Panel.tsx";
+import { type Column, Table } from "../../parts/Table.tsx";
 import { Link } from "../../router/Link.tsx";
 import { addressWith } from "../../router/router.ts";
 
@@ -56,53 +57,52 @@ export function Activity() {
 }
 
 function Rows({ deeds }: { deeds: readonly Deed[] }) {
+  return <Table label="Activity" columns={COLUMNS} rows={deeds} keyOf={(deed) => deed.number} />;
+}
+
+const COLUMNS: readonly Column<Deed>[] = [
+  {
+    name: "Time",
+    width: 76,
+    cell: (deed) => <span class="quiet-text">{formatTime(deed.at)}</span>,
+  },
+  {
+    name: "Worker",
+    kind: "id",
+    width: 120,
+    isSecondary: true,
+    cell: ({ workerId }) =>
+      workerId !== undefined && (
+        <Link data-preview to={addressWith("/jobs", { text: workerId })} title={workerId}>
+          {workerId}
+        </Link>
+      ),
+  },
+  { name: "What", width: 92, cell: (deed) => <What deed={deed} /> },
+  {
+    name: "Type",
+    cell: (deed) => (
+      <span data-preview title={deed.type}>
+        {deed.type}
+      </span>
+    ),
+  },
+  { name: "Job", width: 92, cell: (deed) => <JobLink id={deed.id} /> },
+  { name: "Took", kind: "number", width: 64, isSecondary: true, cell: describeDuration },
+];
+
+function What({ deed }: { deed: Deed }) {
+  const { verb, tone } = describeChange(deed);
   return (
-    <div class="table-frame">
-      <table aria-label="Activity" class="activity">
-        <thead class="spoken">
-          <tr>
-            <th scope="col">Time</th>
-            <th scope="col">Worker</th>
-            <th scope="col">What happened</th>
-            <th scope="col">Type</th>
-            <th scope="col">Job</th>
-            <th scope="col">Took</th>
-          </tr>
-        </thead>
-        <tbody>
-          {deeds.map((deed) => (
-            <Row key={deed.number} deed={deed} />
-          ))}
-        </tbody>
-      </table>
-    </div>
+    <span data-tone={tone} title={deed.errorType}>
+      {verb}
+    </span>
   );
 }
 
-function Row({ deed }: { deed: Deed }) {
-  const { verb, tone } = describeChange(deed);
-  const hasEnded = deed.status !== "in_progress" && deed.startedAt !== undefined;
-  return (
-    <tr>
-      <td class="quiet-text">{formatTime(deed.at)}</td>
-      <td data-kind="id" data-secondary="true" class="ellipsis">
-        {deed.workerId !== undefined && (
-          <Link to={addressWith("/jobs", { text: deed.workerId })}>{deed.workerId}</Link>
-        )}
-      </td>
-      <td data-tone={tone} class="ellipsis">
-        {verb}
-        {deed.errorType !== undefined && `: ${deed.errorType}`}
-      </td>
-      <td class="ellipsis">{deed.type}</td>
-      <td>
-        <JobLink id={deed.id} />
-      </td>
-      <td data-kind="number">
-        {hasEnded && formatDuration(deed.at - (deed.startedAt ?? deed.at))}
-      </td>
-    </tr>
-  );
+function describeDuration({ status, startedAt, at }: Deed): string {
+  const hasEnded = status !== "in_progress" && startedAt !== undefined;
+  return hasEnded ? formatDuration(at - startedAt) : "";
 }
 
 function Nothing() {

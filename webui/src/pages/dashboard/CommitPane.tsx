@@ -1,7 +1,7 @@
 /** The one object that holds the queue: its commits, its size, what it costs. */
 
 import type { Stats } from "../../connection/results.ts";
-import { formatBytes, formatCount, formatDollars } from "../../figures/format.ts";
+import { formatCount, formatDollars, shortenCommit } from "../../figures/format.ts";
 import { dollarsAMonth } from "../../figures/price.ts";
 import { type Past, recentRate } from "../../live/past.ts";
 import { past, stats } from "../../live/queue.ts";
@@ -14,12 +14,15 @@ export function CommitPane() {
   const now = stats.value;
   const { commits } = past.value;
   const newest = commits.at(-1) ?? now?.lastCommit;
+  const commitId = newest?.commitId ?? now?.commitId ?? "";
   return (
     <Panel title="One file" aside={<Price now={now} past={past.value} />} class="commit-pane">
       <CommitStrip commits={commits} />
       <div class="commit-figures">
         <p>
-          <span class="id">{newest?.commitId ?? now?.commitId ?? "no commit yet"}</span>
+          <span class="id" title={commitId}>
+            {commitId === "" ? "no commit yet" : shortenCommit(commitId)}
+          </span>
           {newest !== undefined && ` · ${describeCommit(newest)}`}
         </p>
         {now !== undefined && <StoreFigures now={now} />}
@@ -28,11 +31,10 @@ export function CommitPane() {
   );
 }
 
-function StoreFigures({ now: { storage, documentBytes } }: { now: Stats }) {
+function StoreFigures({ now: { storage } }: { now: Stats }) {
   const { conflicts = 0, unknownOutcomes = 0 } = storage;
   return (
     <dl class="figures">
-      <Figure name="document" value={formatBytes(documentBytes ?? 0)} />
       <Figure name="writes" value={formatCount(storage.writes)} />
       <Figure name="reads" value={formatCount(storage.reads)} />
       <Figure name="conflicts" value={formatCount(conflicts)} isBad={conflicts > 0} />

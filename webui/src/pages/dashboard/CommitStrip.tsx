@@ -13,6 +13,7 @@ export function CommitStrip({ commits }: { commits: readonly Commit[] }) {
   const bars = useRef<Bar[]>([]);
   const [width, setWidth] = useState(0);
   const [pointed, setPointed] = useState<Bar | undefined>(undefined);
+  const [full, setFull] = useState(0);
   const shade = theme.value;
 
   useEffect(() => {
@@ -23,7 +24,9 @@ export function CommitStrip({ commits }: { commits: readonly Commit[] }) {
   }, []);
 
   useEffect(() => {
-    bars.current = layBars(commits, width, HEIGHT);
+    const strip = layBars(commits, width, HEIGHT);
+    bars.current = strip.bars;
+    setFull(strip.full);
     paint(canvas.current!, bars.current, pointed?.commit.commitId);
   }, [commits, width, pointed, shade]);
 
@@ -36,6 +39,9 @@ export function CommitStrip({ commits }: { commits: readonly Commit[] }) {
         onPointerMove={(event) => setPointed(findBar(bars.current, event.offsetX))}
         onPointerLeave={() => setPointed(undefined)}
       />
+      {commits.length > 0 && full > 0 && (
+        <span class="strip-scale">{formatCount(full)} mutations</span>
+      )}
       {pointed !== undefined && <Tip bar={pointed} width={width} />}
     </div>
   );

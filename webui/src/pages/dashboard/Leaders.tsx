@@ -49,18 +49,26 @@ export function makeTerms(takeovers: readonly Takeover[]): Term[] {
 }
 
 const COLUMNS: readonly Column<Term>[] = [
-  { name: "Epoch", kind: "number", cell: (term) => term.epoch },
-  {
-    name: "Broker",
-    kind: "id",
-    cell: (term) => term.brokerAddress || `name ${term.brokerName}`,
-  },
+  { name: "Epoch", width: 64, cell: (term) => term.epoch },
+  { name: "Broker", kind: "id", cell: (term) => <Broker term={term} /> },
   {
     name: "Since",
+    width: 180,
+    isSecondary: true,
     cell: (term) => (term.at === undefined ? "before this leader" : formatDateTime(term.at)),
   },
-  { name: "Led for", kind: "number", cell: (term) => <LedFor term={term} /> },
+  { name: "Led for", kind: "number", width: 110, cell: (term) => <LedFor term={term} /> },
 ];
+
+/** Its address; where only its name is known, that. */
+function Broker({ term }: { term: Term }) {
+  const address = term.isPresent ? stats.value?.brokerAddress : term.brokerAddress;
+  return (
+    <span data-preview title={`broker ${term.brokerName}`}>
+      {address || `broker ${term.brokerName}`}
+    </span>
+  );
+}
 
 function LedFor({ term }: { term: Term }) {
   ticks.value;

@@ -38,16 +38,30 @@ export function ThroughputChart() {
 
 type Kind = "wait" | "commit" | "batch" | "oldest";
 
-const KINDS: Record<Kind, { name: string; label: string; format: (value: number) => string }> = {
+interface KindWords {
+  name: string;
+  chip: string;
+  label: string;
+  format: (value: number) => string;
+}
+
+const KINDS: Record<Kind, KindWords> = {
   wait: {
     name: "Submit to start",
+    chip: "Start",
     label: "Time from when a job was claimable to its start, p50 and p99",
     format: formatDuration,
   },
-  commit: { name: "Commit", label: "Duration of a commit, p50 and p99", format: formatDuration },
-  batch: { name: "Batch", label: "Mutations in a commit", format: formatCount },
+  commit: {
+    name: "Commit",
+    chip: "Commit",
+    label: "Duration of a commit, p50 and p99",
+    format: formatDuration,
+  },
+  batch: { name: "Batch", chip: "Batch", label: "Mutations in a commit", format: formatCount },
   oldest: {
     name: "Oldest waiting",
+    chip: "Oldest",
     label: "Age of the job that has been waiting longest",
     format: formatDuration,
   },
@@ -60,7 +74,7 @@ export function LatencyChart() {
   const shown = kind.value;
   const lines = useMemo(() => makeLines(shown, buckets), [shown, buckets]);
   const { name, label, format } = KINDS[shown];
-  const chips = (Object.keys(KINDS) as Kind[]).map((value) => ({ value, name: KINDS[value].name }));
+  const chips = (Object.keys(KINDS) as Kind[]).map((value) => ({ value, name: KINDS[value].chip }));
   return (
     <Panel
       title={name}

@@ -2,7 +2,7 @@
 
 import { useEffect, useState } from "preact/hooks";
 import type { WorkerView } from "../../connection/results.ts";
-import { formatCount, formatDuration } from "../../figures/format.ts";
+import { formatAge, formatCount } from "../../figures/format.ts";
 import { ticks } from "../../live/clock.ts";
 import { act, brokerNow, stats } from "../../live/queue.ts";
 import { watchWorkers, workers, workersProblem } from "../../live/workers.ts";
@@ -48,14 +48,21 @@ const COLUMNS: readonly Column<WorkerView>[] = [
   {
     name: "Worker",
     kind: "id",
+    width: 136,
     cell: (row) => (
-      <Link to={addressWith("/jobs", { text: row.workerId })} title={row.workerId}>
+      <Link data-preview to={addressWith("/jobs", { text: row.workerId })} title={row.workerId}>
         {row.workerId}
       </Link>
     ),
   },
   { name: "Holds", cell: (row) => <Holds row={row} /> },
-  { name: "Done", kind: "number", cell: (row) => formatCount(row.completed), isSecondary: true },
+  {
+    name: "Done",
+    kind: "number",
+    cell: (row) => formatCount(row.completed),
+    isSecondary: true,
+    width: 56,
+  },
   {
     name: "Failed",
     kind: "number",
@@ -63,8 +70,9 @@ const COLUMNS: readonly Column<WorkerView>[] = [
       <span data-tone={row.failed > 0 ? "dead" : undefined}>{formatCount(row.failed)}</span>
     ),
     isSecondary: true,
+    width: 56,
   },
-  { name: "Last beat", kind: "number", cell: (row) => <Beat row={row} /> },
+  { name: "Last beat", kind: "number", width: 88, cell: (row) => <Beat row={row} /> },
 ];
 
 function Holds({ row }: { row: WorkerView }) {
@@ -75,8 +83,11 @@ function Holds({ row }: { row: WorkerView }) {
   for (const job of row.jobs) counts.set(job.type, (counts.get(job.type) ?? 0) + 1);
   const known = [...counts].map(([type, count]) => `${type || "no type"} ×${count}`).join(", ");
   const more = row.held - row.jobs.length;
+  const all = more > 0 ? `${known} and ${formatCount(more)} more` : known;
   return (
-    <span class="ellipsis">{more > 0 ? `${known} and ${formatCount(more)} more` : known}</span>
+    <span data-preview title={all}>
+      {all}
+    </span>
   );
 }
 
@@ -84,7 +95,7 @@ function Beat({ row }: { row: WorkerView }) {
   ticks.value;
   const age = brokerNow() - row.lastSeenAt;
   const isSilent = age > SILENT_MS && !row.isPolling;
-  return <span data-tone={isSilent ? "dead" : undefined}>{formatDuration(age)} ago</span>;
+  return <span data-tone={isSilent ? "dead" : undefined}>{formatAge(age)} ago</span>;
 }
 
 /** What workers get is what pausing is about. */

@@ -16,18 +16,29 @@ export interface Bar {
   height: number;
 }
 
-/** The bars that fit into the width, oldest first, the newest at the right edge. */
-export function layBars(commits: readonly Commit[], width: number, height: number): Bar[] {
-  const bars: Bar[] = [];
+export interface Strip {
+  /** Oldest first, the newest at the right edge. */
+  bars: Bar[];
+  /** The mutations that a bar of full height stands for. */
+  full: number;
+}
+
+/** The bars that fit into the width. */
+export function layBars(commits: readonly Commit[], width: number, height: number): Strip {
+  const shown: { commit: Commit; x: number }[] = [];
   let x = width - BAR_WIDTH;
   for (let index = commits.length - 1; index >= 0 && x >= 0; index--) {
     const commit = commits[index]!;
-    bars.push({ commit, x, height: barHeight(commit.mutations, height) });
+    shown.push({ commit, x });
     const before = commits[index - 1];
     x -= BAR_STEP;
     if (before !== undefined) x -= BAR_STEP * gapSteps(commit.at - before.at);
   }
-  return bars.reverse();
+  const full = roundUp(Math.max(0, ...shown.map(({ commit }) => commit.mutations)));
+  const bars = shown.map(({ commit, x }) => {
+    return { commit, x, height: barHeight(commit.mutations, full, height) };
+  });
+  return { bars: bars.reverse(), full };
 }
 
 /** Whole numbers of steps that stand for the time without a write. */
@@ -35,9 +46,20 @@ export function gapSteps(pauseMs: number): number {
   return Math.min(Math.max(Math.floor(pauseMs / GAP_MS), 0), GAP_STEPS_MAX);
 }
 
-/** On a logarithmic scale: a heartbeat is a line, a thousand mutations are full height. */
-export function barHeight(mutations: number, height: number): number {
-  const share = Math.log10(1 + mutations) / 3;
+/** 10, 30, 100, 300, 1,000 and so on: few steps, so that the scale seldom changes. */
+export function roundUp(mutations: number): number {
+  let full = 10;
+  let factor = 3;
+  while (full < mutations) {
+    full *= factor;
+    factor = 10 / factor;
+  }
+  return Math.round(full);
+}
+
+/** On a logarithmic scale: a heartbeat is a line, `full` mutations are full height. */
+export function barHeight(mutations: number, full: number, height: number): number {
+  const share = Math.log(1 + mutations) / Math.log(1 + full);
   return Math.max(BAR_HEIGHT_MIN, Math.round(Math.min(share, 1) * height));
 }
 

@@ -1,6 +1,12 @@
 /** What became of the submits of this tab: how many, how fast, which ids, which errors. */
 
-import { formatCount, formatDuration, formatJobs, formatTime } from "../../figures/format.ts";
+import {
+  formatCount,
+  formatDuration,
+  formatJobs,
+  formatTime,
+  shortenCommit,
+} from "../../figures/format.ts";
 import { Count } from "../../parts/Count.tsx";
 import { EmptyState } from "../../parts/EmptyState.tsx";
 import { JobLink } from "../../parts/JobLink.tsx";
@@ -82,10 +88,4 @@ function State({ row }: { row: Submission }) {
       )}
     </span>
   );
-}
-
-/** 7-48211-9f3a… */
-function shortenCommit(commitId: string): string {
-  const [epoch, sequence, broker = ""] = commitId.split("-");
-  return `${epoch}-${sequence}-${broker.slice(0, 4)}…`;
 }

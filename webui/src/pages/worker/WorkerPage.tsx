@@ -53,7 +53,7 @@ function Wishes() {
       <Slider label="Failures" value={wishes.failurePercent} min={0} max={100} unit="%" />
       <button
         type="button"
-        class={isWorking.value ? "" : "primary"}
+        class={isWorking.value ? "big" : "big primary"}
         disabled={!isWorking.value && !isLive.value}
         onClick={() => (isWorking.value ? stop() : start())}
       >
