@@ -147,7 +147,7 @@ def test_phone_shows_which_page_it_is_on(shop: Broker, tabs: Tabs) -> None:
     expect(here).to_be_in_viewport(ratio=0.9)
     page.keyboard.press("g")
     page.keyboard.press("d")
-    expect(page.get_by_role("link", name="Dashboard")).to_be_in_viewport(ratio=0.9)
+    expect(page.get_by_role("link", name="Dashboard", exact=True)).to_be_in_viewport(ratio=0.9)
 
 
 def look(
