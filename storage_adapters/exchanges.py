@@ -33,6 +33,7 @@ from storage_adapters.contract import (
 )
 from storage_adapters.signing import (
     EMPTY_SHA256,
+    BearerToken,
     Credentials,
     UnsignedRequest,
     authorization_headers,
@@ -62,6 +63,7 @@ _SIGNED_HEADERS = ("content-type", "if-match", "if-none-match")
 # What a metadata header can carry unchanged through every store: visible ASCII and inner blanks.
 _METADATA_NAME = re.compile(r"[a-z0-9-]+")
 _METADATA_VALUE = re.compile(r"[!-~](?:[ -~]*[!-~])?")
+_THIS_MACHINE = re.compile(r"(?:localhost|127\.[0-9.]+|\[::1\])(?::[0-9]+)?")
 _REQUEST_TIMEOUT = 408
 _TOO_MANY_REQUESTS = 429
 
@@ -88,8 +90,18 @@ class BucketRequest:
 
         Args:
             now_ms: the store's time, ms since the epoch.
+
+        Raises:
+            StoreMisconfigured: a token would go over plain http to another machine, where whoever
+                reads it could use it. A signature is good for its own request alone.
         """
         scheme, _, host = self.origin.partition("://")
+        is_here = _THIS_MACHINE.fullmatch(host) is not None
+        if isinstance(credentials, BearerToken) and scheme == "http" and not is_here:
+            raise StoreMisconfigured(
+                "a token is not sent over http, where everybody can read it; give the store's"
+                f" address with https: {self.origin}"
+            )
         signed = {
             name: value
             for name, value in self.headers.items()

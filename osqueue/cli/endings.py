@@ -131,7 +131,7 @@ def ending_of(error: Exception) -> Ending:
 def advice_of(error: StoreError) -> str:
     """What an operator should do, to whom the advice for the next attempt of a program is none."""
     if isinstance(error, NotApplied | WriteOutcomeUnknown | StoreUnavailable):
-        return "check the store's address and the way to it, then start again"
+        return "check the store's address and the way to it, then try again"
     return error.advice
 
 

@@ -60,7 +60,7 @@ def test_status_says_what_the_caller_should_do(error: Exception, status: int) ->
 )
 def test_advice_for_the_next_attempt_is_none_for_an_operator(error: StoreError) -> None:
     assert ending_of(error).line() == (
-        "osqueue: x (check the store's address and the way to it, then start again)"
+        "osqueue: x (check the store's address and the way to it, then try again)"
     )
 
 

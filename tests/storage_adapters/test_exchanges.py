@@ -167,3 +167,28 @@ def test_request_authorized_with_token_or_as_nobody() -> None:
     token = request.authorized(BearerToken("t"), region="", now_ms=0)
     assert token.headers == {"authorization": "Bearer t"}
     assert request.authorized(ANONYMOUS, region="", now_ms=0) == request
+
+
+@pytest.mark.parametrize(
+    ("origin", "is_sent"),
+    [
+        ("https://storage.googleapis.com", True),
+        ("http://127.0.0.1:4443", True),
+        ("http://localhost:4443", True),
+        ("http://[::1]", True),
+        ("http://10.0.0.7:4443", False),
+        ("http://localhost.example.org", False),
+        ("http://127.example.org", False),
+    ],
+)
+def test_token_does_not_leave_this_machine_in_the_clear(origin: str, is_sent: bool) -> None:
+    request = BucketRequest("GET", origin, "/b")
+    if is_sent:
+        sent = request.authorized(BearerToken("secret"), region="", now_ms=0)
+        assert sent.headers["authorization"] == "Bearer secret"
+    else:
+        with pytest.raises(StoreMisconfigured, match="with https: http://") as caught:
+            request.authorized(BearerToken("secret"), region="", now_ms=0)
+        assert "secret" not in str(caught.value)
+    # Signatures are good for one request: those may go.
+    assert request.authorized(AwsKeys("id", "secret"), region="a", now_ms=0).headers

@@ -98,7 +98,11 @@ class Examination:
         return self.report
 
     def _judge(self, facts: BucketFacts, *, writes_per_s: float) -> None:
-        self.report.bucket = aspects_of(facts)
+        aspects = aspects_of(facts)
+        if self.report.proof is None and not any(aspect.is_known for aspect in aspects):
+            # What keeps the store from being used has been told already.
+            return
+        self.report.bucket = aspects
         findings = judge_bucket(
             facts,
             self._settings,

@@ -72,7 +72,7 @@ def test_store_that_cannot_be_reached_is_said_to(
     told, advice = ending(tmp_path, s3 if backend == "s3" else gcs)
     assert told.startswith("the store cannot be reached: ConnectError")
     assert address in told
-    assert advice == "check the store's address and the way to it, then start again"
+    assert advice == "check the store's address and the way to it, then try again"
 
 
 def test_https_where_the_store_speaks_http_is_named(peers: Peers, tmp_path: Path) -> None:

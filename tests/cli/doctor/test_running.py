@@ -108,6 +108,20 @@ def test_bucket_whose_rules_would_lose_the_queue_is_a_problem(peers: Peers, tmp_
     assert report["bucket"][0] == {"name": "versioning", "isKnown": True, "told": "on"}
 
 
+def test_bucket_that_is_not_there_is_the_only_finding(peers: Peers, tmp_path: Path) -> None:
+    root = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+    for given, check in (
+        ({**peers.ministack.environment, **root, "S3_BUCKET": "not-there"}, "queue"),
+        ({**peers.fake_gcs.environment, "GCS_BUCKET": "not-there"}, "proof"),
+    ):
+        status, report = examined(tmp_path, **given)
+        assert status == 1
+        [finding] = report["findings"]
+        assert (finding["level"], finding["check"]) == ("problem", check)
+        assert "not-there" in finding["message"]
+        assert report["bucket"] is None
+
+
 def test_policies_of_the_manual_are_enough(peers: Peers, tmp_path: Path) -> None:
     manual = (ROOT / "docs/storage.md").read_text(encoding="utf-8")
     of_broker, of_doctor = re.findall(r"^```json\n(.*?)^```", manual, re.MULTILINE | re.DOTALL)
