@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -16,7 +14,6 @@ __all__ = ["Program", "free_port", "program_beside_python"]
 
 _START_S_MAX = 60
 _LOOK_EVERY_S = 0.02
-_PR_SET_PDEATHSIG = 1
 
 
 def free_port() -> int:
@@ -31,10 +28,15 @@ def program_beside_python(name: str) -> str:
     return str(Path(sys.executable).parent / name)
 
 
-def _end_with_parent() -> None:
-    # Also where the tests are killed, and nothing of theirs runs any more. What is meant is the
-    # thread that starts it, so that Trio's way to start processes will not do.
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+def _tied(command: Sequence[str]) -> Sequence[str]:
+    """The command, ended with this process also where that is killed and runs nothing any more.
+
+    What is meant is the thread that starts it, so that Trio's way to start processes will not do.
+    """
+    if sys.platform != "linux":
+        return command
+    launcher = Path(__file__).with_name("tied_to_parent.py")
+    return [sys.executable, "-I", "-S", str(launcher), str(os.getpid()), *command]
 
 
 class Program:
@@ -52,12 +54,11 @@ class Program:
         self.url = f"http://127.0.0.1:{port}"
         with log_file.open("ab") as log:
             self._process = subprocess.Popen(
-                command,
+                _tied(command),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 env={**os.environ, **(environment or {})},
-                preexec_fn=_end_with_parent if sys.platform == "linux" else None,
             )
         try:
             self._wait_until_it_listens(log_file)
