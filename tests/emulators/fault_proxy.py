@@ -35,18 +35,21 @@ class Fault(Enum):
 
 
 class FaultProxy:
-    """Forwards to the bucket at 127.0.0.1:`port`, and spoils a share of the writes."""
+    """Forwards to the bucket at 127.0.0.1:`port`, and spoils some of the writes.
 
-    def __init__(
-        self, port: int, fault: Fault, *, random: random.Random, share: float = 0.1
-    ) -> None:
+    After each spoiled one so many as are drawn go through, up to a bound: the number of spoiled
+    writes does not depend on luck alone.
+    """
+
+    def __init__(self, port: int, fault: Fault, *, random: random.Random) -> None:
         self.url = ""
         self.spoiled_count = 0
         self._port = port
         self._fault = fault
         self._random = random
         # Each one that is late costs the client a timeout.
-        self._share = 0.015 if fault is Fault.STORE_LATE else 0.1
+        self._spared_max = 150 if fault is Fault.STORE_LATE else 18
+        self._spared_left = self._random.randint(0, 18)
 
     @asynccontextmanager
     async def serve(self) -> AsyncGenerator[FaultProxy]:
@@ -72,9 +75,11 @@ class FaultProxy:
         self, request: bytes, client: trio.SocketStream, bucket: trio.SocketStream
     ) -> bool:
         """Whether the connection goes on."""
-        if not request.startswith(_WRITES) or self._random.random() >= self._share:
+        if not request.startswith(_WRITES) or self._spared_left:
+            self._spared_left -= request.startswith(_WRITES)
             await client.send_all(await _ask(bucket, request))
             return True
+        self._spared_left = self._random.randint(0, self._spared_max)
         self.spoiled_count += 1
         match self._fault:
             case Fault.FAIL_BEFORE:
@@ -127,7 +132,7 @@ async def _ask(bucket: trio.SocketStream, request: bytes) -> bytes:
 async def _receive_message(stream: trio.SocketStream) -> bytes:
     """One request or answer whole; empty where the peer has ended the connection.
 
-    Both sides say their lengths, and neither sends ahead.
+    Both sides say their lengths, or send pieces that do, and neither sends ahead.
     """
     received = bytearray()
     while (end := received.find(b"\r\n\r\n")) < 0:
@@ -135,12 +140,34 @@ async def _receive_message(stream: trio.SocketStream) -> bytes:
         if not more:
             return b""
         received += more
+    end += 4
     length = 0
     for line in bytes(received[:end]).lower().split(b"\r\n"):
         if line.startswith(b"content-length:"):
             length = int(line.partition(b":")[2])
+        elif line.startswith(b"transfer-encoding:"):
+            return await _receive_pieces(stream, received, end)
     if received.startswith((b"HTTP/1.1 304", b"HTTP/1.1 204")):
         length = 0
-    while len(received) < end + 4 + length:
-        received += await stream.receive_some()
+    await _receive_until(stream, received, end + length)
     return bytes(received)
+
+
+async def _receive_pieces(stream: trio.SocketStream, received: bytearray, at: int) -> bytes:
+    """The rest of a message in pieces, each after its length in hexadecimal; the last one is 0."""
+    while True:
+        while (line_end := received.find(b"\r\n", at)) < 0:
+            await _receive_until(stream, received, len(received) + 1)
+        length = int(received[at:line_end], 16)
+        at = line_end + 2 + length + 2
+        await _receive_until(stream, received, at)
+        if not length:
+            return bytes(received)
+
+
+async def _receive_until(stream: trio.SocketStream, received: bytearray, size: int) -> None:
+    while len(received) < size:
+        more = await stream.receive_some()
+        if not more:
+            raise trio.BrokenResourceError("the peer has ended within a message")
+        received += more

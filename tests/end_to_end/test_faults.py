@@ -1,4 +1,7 @@
-"""Two real brokers on a bucket whose answers get lost: nothing is lost, and nothing is doubled."""
+"""Two real brokers on a bucket whose answers get lost: nothing is lost, and nothing is doubled.
+
+On S3 and on GCS; there without the pace of one write a second, which fake-gcs-server does not need.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ from osqueue.settings import Settings
 from storage_adapters.contract import ObjectStore, StoredObject
 from tests.core.driven import submit_job
 from tests.emulators.fault_proxy import Fault, FaultProxy
-from tests.emulators.peers import Peers
+from tests.emulators.peers import GcsPeer, Peers, S3Peer
 
 JOBS = 500
 """Counted mutations of each broker."""
@@ -72,11 +75,12 @@ async def submit_all(brokers: list[Broker], numbers: range) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("fault", Fault, ids=[fault.name.lower() for fault in Fault])
+@pytest.mark.parametrize("name", ["ministack", "fake_gcs"])
 async def test_brokers_under_a_fault_lose_and_double_nothing(
-    fault: Fault, peers: Peers, seeded_random: random.Random
+    name: str, fault: Fault, peers: Peers, seeded_random: random.Random
 ) -> None:
     prefix = f"faults/{fault.name.lower()}/"
-    peer = peers.ministack
+    peer: S3Peer | GcsPeer = getattr(peers, name)
     proxy = FaultProxy(peer.program.port, fault, random=seeded_random)
     with trio.fail_after(60):
         async with proxy.serve():
