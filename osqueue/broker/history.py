@@ -144,7 +144,9 @@ class History:
         self._commit_ms.add(commit.duration_ms)
         step = len(tally.waits_ms) // WAITS_SAMPLED + 1
         for wait_ms in tally.waits_ms[::step]:
-            self._wait_ms.add(wait_ms, step)
+            # The worker is told once the write has landed: a job that is claimed in the very write
+            # that submits it has waited for that write.
+            self._wait_ms.add(wait_ms + commit.duration_ms, step)
         self._note(summarize(commit))
 
     def note_failed_attempt(self, attempt: Attempt) -> None:

@@ -132,7 +132,7 @@ class BucketsView(Result):
     commit_ms_p50: list[int | None]
     commit_ms_p99: list[int | None]
     wait_ms_p50: list[int | None]
-    """From when a job was claimable to its claim."""
+    """From when a job was claimable to when its worker is told."""
     wait_ms_p99: list[int | None]
     oldest_wait_ms: list[int | None]
     """Of the job that had been claimable longest, at the last commit of the second."""

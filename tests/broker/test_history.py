@@ -44,8 +44,14 @@ def test_commits_are_counted_to_their_second() -> None:
     assert (buckets.submitted, buckets.claimed) == ([3, 0, 0], [2, 0, 0])
     assert (buckets.completed, buckets.failed) == ([0, 0, 1], [0, 0, 4])
     assert (buckets.commit_ms_p50, buckets.commit_ms_p99) == ([5, None, 5], [9, None, 5])
-    assert (buckets.wait_ms_p50, buckets.wait_ms_p99) == ([10, None, None], [12, None, None])
+    assert (buckets.wait_ms_p50, buckets.wait_ms_p99) == ([19, None, None], [21, None, None])
     assert buckets.oldest_wait_ms == [0, None, 0]
+
+
+def test_job_claimed_in_the_write_that_submits_it_has_waited_for_that_write() -> None:
+    history = History()
+    history.note_commit(commit(T * 1_000, duration_ms=9, submitted=1, waits_ms=[0]))
+    assert history.buckets(T, T + 1).wait_ms_p50 == [9]
 
 
 def test_second_shows_the_oldest_wait_at_its_last_commit() -> None:
@@ -82,7 +88,7 @@ def test_clock_that_is_set_back_adds_to_the_newest_second() -> None:
 
 def test_of_many_waits_an_even_sample_stands_for_all() -> None:
     history = History()
-    history.note_commit(commit(T * 1_000, waits_ms=[1] * 9_000 + [8] * 1_000))
+    history.note_commit(commit(T * 1_000, duration_ms=0, waits_ms=[1] * 9_000 + [8] * 1_000))
     buckets = history.buckets(T, T + 1)
     assert (buckets.wait_ms_p50, buckets.wait_ms_p99) == ([1], [8])
 

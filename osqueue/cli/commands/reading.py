@@ -193,7 +193,7 @@ def workers(limit: int, url: str | None, timeout_s: float, as_json: bool) -> Non
 def history(seconds: int, url: str | None, timeout_s: float, as_json: bool) -> None:
     """Show what the leader has seen lately, ten seconds a line.
 
-    Rates are counts a second. Commit times and waits (from claimable to claimed) are the worst of
+    Rates are counts a second. Commit times and waits (from claimable to when the worker is told) are the worst of
     the 99th percentiles of those seconds. With --json every second, the newest writes and who has
     led.
 

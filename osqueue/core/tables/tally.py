@@ -18,7 +18,7 @@ class Tally(msgspec.Struct, kw_only=True):
     died: int = 0
     """Jobs that became dead letters."""
     waits_ms: list[int] = []
-    """Of each attempt begun, how long its job had been claimable."""
+    """Of each attempt begun, how long its job had been claimable when the batch was formed."""
     oldest_unclaimed_at: int = 0
     """Since when the job has been claimable that has been so longest, ms since the epoch; 0: none
     waits."""

@@ -49,7 +49,7 @@ const KINDS: Record<Kind, KindWords> = {
   wait: {
     name: "Submit to start",
     chip: "Start",
-    label: "Time from when a job was claimable to its start, p50 and p99",
+    label: "Time from when a job was claimable to when its worker is told, p50 and p99",
     format: formatDuration,
   },
   commit: {
