@@ -193,9 +193,9 @@ def workers(limit: int, url: str | None, timeout_s: float, as_json: bool) -> Non
 def history(seconds: int, url: str | None, timeout_s: float, as_json: bool) -> None:
     """Show what the leader has seen lately, ten seconds a line.
 
-    Rates are counts a second. Commit times and waits (from claimable to when the worker is told) are the worst of
-    the 99th percentiles of those seconds. With --json every second, the newest writes and who has
-    led.
+    Rates are counts a second. Commit times and waits (from when a job is claimable to when its
+    worker is told) are the worst of the 99th percentiles of those seconds. With --json every
+    second, the newest writes and who has led.
 
     \b
     Examples:

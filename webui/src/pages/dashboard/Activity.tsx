@@ -45,6 +45,7 @@ export function Activity() {
       }
     >
       <div
+        class="activity"
         onPointerEnter={() => setReading(true)}
         onPointerLeave={() => setReading(false)}
         onFocusIn={() => setReading(true)}
