@@ -13,7 +13,7 @@ from pathlib import Path
 from osqueue.client.blocking import BlockingClient
 from tests.end_to_end.processes import free_port
 
-__all__ = ["Broker", "run_broker", "run_pair"]
+__all__ = ["Broker", "run_broker", "run_pair", "run_traffic"]
 
 SETTINGS = {
     "BROKER_HEARTBEAT_TIMEOUT_MS": "2000",
@@ -94,3 +94,23 @@ def run_pair(directory: Path) -> Iterator[tuple[Broker, Broker]]:
         run_broker(directory, settings=peers, port=ports[1]) as standby,
     ):
         yield leader, standby
+
+
+@contextmanager
+def run_traffic(broker: Broker) -> Iterator[None]:
+    """A shop that submits to this broker and works for it, until the end of the block."""
+    log = broker.log.with_suffix(".traffic.log")
+    with (
+        log.open("wb") as output,
+        subprocess.Popen(
+            [sys.executable, "-m", "tests.browser.traffic", broker.url],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+        ) as process,
+    ):
+        try:
+            yield
+            assert process.poll() is None, log.read_text()
+        finally:
+            process.kill()

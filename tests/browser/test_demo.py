@@ -44,7 +44,7 @@ def test_burst_of_one_tab_is_worked_off_by_two_others_and_seen_live_in_a_fourth(
     seen = seen_numbers(dashboard)
     assert seen == sorted(seen), "the count of done jobs went back"
     assert len(seen) > 10, f"the dashboard jumped instead of counting: {seen}"
-    expect(dashboard.locator(".activity")).to_contain_text("completed")
+    expect(dashboard.get_by_role("table", name="Activity")).to_contain_text("completed")
 
     completed = [read_number(page, "completed") for page in workers]
     assert sum(completed) == JOBS

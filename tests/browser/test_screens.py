@@ -10,17 +10,27 @@ from typing import Literal
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.brokers import Broker, run_broker
+from tests.browser.brokers import Broker, run_broker, run_traffic
 from tests.browser.conftest import ARTIFACTS, ROOT
 from tests.browser.measures import find_hidden_text, find_violations
 from tests.browser.scenes import DEAD_JOB_ID, SEEN_JOB_ID, fill_queue
+from tests.browser.stations import tile
 from tests.browser.tabs import DESKTOP, PHONE, Tabs
 
 pytestmark = pytest.mark.slow
 
 IMAGES = ROOT / "docs" / "images"
-SHOWN = {"jobs-drawer-1280-light": "jobs.png"}
-"""What the README shows, written only for UPDATE_SCREENSHOTS=1."""
+SHOWN = {
+    "dashboard-busy-1280-light": "dashboard-light.png",
+    "dashboard-busy-1280-dark": "dashboard-dark.png",
+    "jobs-drawer-1280-light": "jobs.png",
+    "producer-submitted-1280-light": "producer.png",
+    "worker-working-1280-light": "worker.png",
+}
+"""What the documents show, written only for UPDATE_SCREENSHOTS=1."""
+IS_UPDATING = os.environ.get("UPDATE_SCREENSHOTS") == "1"
+DONE_LEAST = 3_500 if IS_UPDATING else 30
+"""What a busy shop has done before it is looked at; two minutes of it where that is shown."""
 Theme = Literal["light", "dark"]
 Scene = tuple[str, Callable[[Page], None]]
 """An address, and what is done there before one looks."""
@@ -76,6 +86,16 @@ def work(page: Page) -> None:
     page.get_by_label(re.compile("^Work time")).fill("10000")
     page.get_by_role("button", name="Start working").click()
     expect(page.get_by_role("progressbar")).to_have_count(4)
+
+
+def see_it_busy(page: Page) -> None:
+    """Wait until much has been done, some of it before the eyes of this tab."""
+    expect(page.get_by_role("table", name="Activity")).to_be_visible()
+    page.wait_for_function(
+        "([tile, least]) => Number(tile.textContent.replaceAll(',', '')) >= least",
+        arg=[tile(page, "Done").element_handle(), DONE_LEAST],
+        timeout=DONE_LEAST * 100,
+    )
 
 
 SCENES: dict[str, Scene] = {
@@ -150,6 +170,25 @@ def test_phone_shows_which_page_it_is_on(shop: Broker, tabs: Tabs) -> None:
     expect(page.get_by_role("link", name="Dashboard", exact=True)).to_be_in_viewport(ratio=0.9)
 
 
+@pytest.fixture(scope="module")
+def busy_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    """A broker with jobs that come and go as long as one looks."""
+    with run_broker(tmp_path_factory.mktemp("busy")) as broker:
+        with broker.client() as client:
+            fill_queue(client)
+        with run_traffic(broker):
+            yield broker
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["1280", "390"])
+def test_dashboard_is_whole_readable_and_accessible_on_a_busy_day(
+    busy_shop: Broker, tabs: Tabs, size: tuple[int, int], theme: Theme
+) -> None:
+    scene = ("/", see_it_busy)
+    look(tabs, busy_shop, scene, f"dashboard-busy-{size[0]}-{theme}", size=size, theme=theme)
+
+
 def look(
     tabs: Tabs, shop: Broker, scene: Scene, name: str, *, size: tuple[int, int], theme: Theme
 ) -> None:
@@ -173,6 +212,6 @@ def keep(page: Page, name: str) -> None:
     """Keep a screenshot, and put it where the README finds it if that is asked for."""
     ARTIFACTS.mkdir(parents=True, exist_ok=True)
     image = page.screenshot(path=ARTIFACTS / f"{name}.png")
-    if name in SHOWN and os.environ.get("UPDATE_SCREENSHOTS") == "1":
+    if name in SHOWN and IS_UPDATING:
         IMAGES.mkdir(parents=True, exist_ok=True)
         (IMAGES / SHOWN[name]).write_bytes(image)
