@@ -72,6 +72,8 @@ class Call(msgspec.Struct, gc=False, eq=False):
     waiter: Any = None
     """Of the session: the task to wake."""
     on_orphaned: Callable[[Raw], None] | None = None
+    is_giving_back: bool = False
+    """It hands back jobs that came to a cancelled claim."""
     """Called with an ok that comes after the caller was cancelled."""
 
 
@@ -79,7 +81,8 @@ class Calls:
     """The open calls of one client.
 
     Args:
-        on_settled: called once for each call that has a result or an error.
+        on_settled: called once for each call that has a result or an error, or is forgotten because
+            its caller was cancelled.
         timeout_ms: how long a call is repeated.
         random: for the jitter of repeats.
     """
@@ -136,6 +139,14 @@ class Calls:
     def has_open_mutations(self) -> bool:
         """Whether a mutation is still waited for."""
         return bool(self._waited_for or self._sequenced)
+
+    @property
+    def has_orphaned_claims(self) -> bool:
+        """Whether jobs may still come that nobody waits for, or are being handed back."""
+        return any(
+            (call.is_abandoned and call.on_orphaned is not None) or call.is_giving_back
+            for call in self._open.values()
+        )
 
     def add(
         self,
@@ -350,7 +361,7 @@ class Calls:
 
     def _requeue(self, call: Call) -> None:
         if call.is_abandoned:
-            self._forget(call)
+            self._drop(call)
             return
         call.state = "queued"
         call.is_on_wire = True
@@ -363,7 +374,7 @@ class Calls:
 
     def _delay(self, call: Call, *, now_ms: float, at_most_ms: int) -> None:
         if call.is_abandoned:
-            self._forget(call)
+            self._drop(call)
             return
         longest_ms = min(_BACKOFF_MS_MIN * 2 ** min(call.attempts - 1, 10), _BACKOFF_MS_MAX)
         wait_ms = min(longest_ms, max(at_most_ms, _BACKOFF_MS_MIN))
@@ -379,10 +390,14 @@ class Calls:
     def _settle(self, call: Call) -> None:
         on_orphaned = call.on_orphaned
         self._forget(call)
-        if not call.is_abandoned:
-            self._on_settled(call)
-        elif call.result is not None and on_orphaned is not None:
+        if call.is_abandoned and call.result is not None and on_orphaned is not None:
             on_orphaned(call.result)
+        self._on_settled(call)
+
+    def _drop(self, call: Call) -> None:
+        """Nobody waits for it, and it would have to be sent again."""
+        self._forget(call)
+        self._on_settled(call)
 
     def _forget(self, call: Call) -> None:
         assert call.state != "settled"

@@ -13,6 +13,7 @@ import trio
 from osqueue.client.calls import Call, Calls
 from osqueue.client.discovery import Discovery
 from osqueue.client.route import BrokerUrl, Route
+from osqueue.client.transports.bell import Bell
 from osqueue.client.transports.traffic import Traffic, Transport, steady_ms
 from osqueue.core.errors import QueueError
 from osqueue.core.ids import make_client_id
@@ -50,7 +51,8 @@ class Session:
         random: random_module.Random,
     ) -> None:
         assert 0 < timeout_ms <= CLIENT_REPEAT_MS_MAX
-        self.calls = Calls(_wake, timeout_ms=timeout_ms, random=random)
+        self._settled = Bell()
+        self.calls = Calls(self._note_settled, timeout_ms=timeout_ms, random=random)
         self.traffic = Traffic(
             self.calls,
             Route(brokers, random),
@@ -63,6 +65,7 @@ class Session:
         self.waits = trio.Semaphore(max(self._transport.long_polls_max // 2, 1))
         """For calls that wait for a job's end: they leave room for claims."""
         self._is_closed = False
+        self._is_leaving = False
         self._on_cancel = self._abandon
 
     @property
@@ -132,6 +135,13 @@ class Session:
         self.traffic.clock.ring()
         return call
 
+    def _note_settled(self, call: Call) -> None:
+        if call.waiter is not None:
+            trio.lowlevel.reschedule(call.waiter)
+            call.waiter = None
+        if self._is_leaving:
+            self._settled.ring()
+
     def _abandon(self, call: Call, _: object) -> trio.lowlevel.Abort:
         call.waiter = None
         self.calls.abandon(call)
@@ -153,6 +163,10 @@ class Session:
         calls = self.calls
         if not self.traffic.is_connected:
             return
+        # Jobs that still come to claims which nobody waits for are handed back first.
+        self._is_leaving = True
+        while calls.has_orphaned_claims:
+            await self._settled.wait()
         if calls.has_mutated and not calls.has_open_mutations and not calls.has_loose_ends:
             try:
                 await self.call("closeClient", _EMPTY, is_sequenced=False)
@@ -180,9 +194,3 @@ class Session:
             calls.expire(now_ms)
             if calls.wake_delayed(now_ms):
                 self.traffic.outbox.ring()
-
-
-def _wake(call: Call) -> None:
-    if call.waiter is not None:
-        trio.lowlevel.reschedule(call.waiter)
-        call.waiter = None

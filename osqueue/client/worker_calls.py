@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any, TypeVar, overload
 
 import msgspec
+import trio
 from msgspec.msgpack import Decoder
 
 from osqueue.client.connection import Connection
@@ -36,6 +37,7 @@ from osqueue.protocol.params import (
     FailJobParams,
     HeartbeatJobsParams,
     SnoozeJobParams,
+    WithdrawClaimParams,
 )
 
 __all__ = ["WorkerCalls"]
@@ -103,21 +105,27 @@ class WorkerCalls(Connection):
 
         Cancellation: jobs that still arrive are handed back, without spending an attempt.
         """
+        claim_id = claim_id or self._make.claim_id()
         params = ClaimJobsParams(
             worker_id=worker_id,
             types=list(types) or None,
             limit=limit,
             lease_ms=lease_ms,
-            claim_id=claim_id or self._make.claim_id(),
+            claim_id=claim_id,
             wait_ms=wait_ms,
         )
-        encoded = await self._open_session.call(
-            "claimJobs",
-            encode_params(params),
-            is_sequenced=False,
-            wait_ms=wait_ms,
-            on_orphaned=partial(self._give_back, worker_id),
-        )
+        try:
+            encoded = await self._open_session.call(
+                "claimJobs",
+                encode_params(params),
+                is_sequenced=False,
+                wait_ms=wait_ms,
+                on_orphaned=partial(self._give_back, worker_id),
+            )
+        except trio.Cancelled:
+            if wait_ms:
+                self._withdraw(worker_id, claim_id)
+            raise
         claimed = JOBS.decode(encoded)
         return [ClaimedJob(job, worker_id, payload_type) for job in claimed.jobs]
 
@@ -233,6 +241,13 @@ class WorkerCalls(Connection):
         )
         return (await self._mutate("snoozeJob", params, SNOOZED)).run_at
 
+    def _withdraw(self, worker_id: str, claim_id: str) -> None:
+        """Nobody waits for this claim any more: the broker need not either."""
+        session = self._open_session
+        if not session.is_closed:
+            params = WithdrawClaimParams(worker_id=worker_id, claim_id=claim_id)
+            session.send("withdrawClaim", encode_params(params), is_sequenced=False)
+
     def _give_back(self, worker_id: str, encoded: msgspec.Raw) -> None:
         """Nobody waits for these jobs any more: hand them back, without spending an attempt."""
         if self._open_session.is_closed:
@@ -241,4 +256,5 @@ class WorkerCalls(Connection):
             params = SnoozeJobParams(
                 job_id=job.job_id, worker_id=worker_id, attempt=job.attempt, delay_ms=SNOOZE_MS_MIN
             )
-            self._open_session.send("snoozeJob", encode_params(params), is_sequenced=True)
+            call = self._open_session.send("snoozeJob", encode_params(params), is_sequenced=True)
+            call.is_giving_back = True

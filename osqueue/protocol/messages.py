@@ -35,6 +35,7 @@ from osqueue.protocol.params import (
     SubmitJobParams,
     SubmitJobsParams,
     SubscribeParams,
+    WithdrawClaimParams,
 )
 from osqueue.protocol.results import (
     CancelJobResult,
@@ -231,6 +232,14 @@ METHODS: dict[str, Method] = {
         ),
         Method("pauseQueue", PauseQueueParams, EmptyResult, "POST", "/v1/queue/pause", True),
         Method("resumeQueue", PauseQueueParams, EmptyResult, "POST", "/v1/queue/resume", True),
+        Method(
+            "withdrawClaim",
+            WithdrawClaimParams,
+            EmptyResult,
+            "POST",
+            "/v1/jobs/claim/withdraw",
+            False,
+        ),
         Method("closeClient", QueueParams, EmptyResult, "POST", "/v1/client/close", False),
         Method("subscribe", SubscribeParams, EmptyResult, "", "", False),
         Method("hello", HelloParams, HelloResult, "", "", False),

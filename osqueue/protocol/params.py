@@ -48,6 +48,7 @@ __all__ = [
     "SubmitJobParams",
     "SubmitJobsParams",
     "SubscribeParams",
+    "WithdrawClaimParams",
     "WorkerJobParams",
 ]
 
@@ -148,6 +149,14 @@ class ClaimJobsParams(ClaimJobParams, kw_only=True):
 
     limit: int | None = None
     """1 to 1,000; absent: 1."""
+
+
+class WithdrawClaimParams(QueueParams, kw_only=True):
+    """A claim that waits no longer."""
+
+    worker_id: str
+    claim_id: str
+    """As in the claim."""
 
 
 class FollowingClaimParams(Params, kw_only=True):

@@ -47,7 +47,12 @@ from osqueue.protocol.codec import (
 )
 from osqueue.protocol.error_codes import error_to_wire
 from osqueue.protocol.messages import PROTOCOL_VERSION, WireErrorReply, WireReply, WireRequest
-from osqueue.protocol.params import HelloParams, QueueParams, SubscribeParams
+from osqueue.protocol.params import (
+    HelloParams,
+    QueueParams,
+    SubscribeParams,
+    WithdrawClaimParams,
+)
 from osqueue.protocol.results import EmptyResult, HelloResult, Result, ThrottleStatsResult
 from osqueue.server.bounds import check_name
 from osqueue.server.events import check_event_names
@@ -61,13 +66,16 @@ if TYPE_CHECKING:
 __all__ = ["Call", "Caller", "Dispatcher", "Reply", "Ticket", "refuse"]
 
 Reply = WireReply | WireErrorReply
-ANSWERED_HERE = frozenset({"hello", "getThrottleStats", "subscribe"})
+ANSWERED_HERE = frozenset({"hello", "getThrottleStats", "subscribe", "withdrawClaim"})
 """Methods that the core knows nothing of."""
 READS = (JobRead, JobsListed)
 """Outcomes that put as much into a reply as was asked for. (Tuples: a union would be made anew for
 each call.)"""
 SCOPES = ["read", "work", "submit", "admin"]
 """What a caller may do; everything, as long as there are no tokens."""
+
+
+ClaimKey = tuple[str, str]
 
 
 class Caller(msgspec.Struct):
@@ -98,6 +106,8 @@ class Ticket(msgspec.Struct):
     encoding: Encoding
     is_waiting: bool = False
     """It holds one call that may wait, and nothing else."""
+    withdrawn: list[ClaimKey] = []
+    """The waiting claims that it ends, by worker id and claim id."""
 
 
 class Dispatcher:
@@ -109,6 +119,8 @@ class Dispatcher:
         self.limits = settings.limits
         self._builder = RequestBuilder(settings, random)
         self._waits: set[trio.CancelScope] = set()
+        self._claims: dict[ClaimKey, set[trio.CancelScope]] = {}
+        """Those of claims, by what they can be withdrawn."""
         self._drain_reason = ""
 
     @property
@@ -137,7 +149,7 @@ class Dispatcher:
         prompt = Ticket([], frame.encoding)
         waiting: list[Ticket] = []
         for wire in frame.requests:
-            call = self._read_one(wire, caller, context)
+            call = self._read_one(wire, caller, context, prompt)
             request = call.request
             if (type(request) is ClaimJobs or type(request) is ReadJob) and request.wait_until_ms:
                 waiting.append(Ticket([call], frame.encoding, is_waiting=True))
@@ -150,21 +162,27 @@ class Dispatcher:
         return [prompt, *waiting] if prompt.calls else waiting
 
     def _read_one(
-        self, wire: WireRequest | MalformedRequest, caller: Caller, context: RequestContext
+        self,
+        wire: WireRequest | MalformedRequest,
+        caller: Caller,
+        context: RequestContext,
+        prompt: Ticket,
     ) -> Call:
         call_id = wire.id if len(wire.id) else null_id(context.encoding)
         if isinstance(wire, MalformedRequest):
             return Call(call_id, "", None, refuse(call_id, wire.error))
         try:
             if wire.method in ANSWERED_HERE:
-                result = self._answer_here(wire, caller, context)
+                result = self._answer_here(wire, caller, context, prompt)
                 return Call(call_id, wire.method, None, WireReply(call_id, True, result))
             return Call(call_id, wire.method, self._builder.build(wire, context))
         except QueueError as error:
             return Call(call_id, wire.method, None, refuse(call_id, error))
 
-    def _answer_here(self, wire: WireRequest, caller: Caller, context: RequestContext) -> Result:
-        """Answer one of the methods that the core knows nothing of."""
+    def _answer_here(
+        self, wire: WireRequest, caller: Caller, context: RequestContext, ticket: Ticket
+    ) -> Result:
+        """Answer one of the methods that the core knows nothing of; it comes into this ticket."""
         match wire.method:
             case "hello":
                 if not caller.is_websocket:
@@ -179,6 +197,12 @@ class Dispatcher:
                     raise InvalidRequest("subscribe exists on the WebSocket only")
                 wanted = decode_params(wire.params, SubscribeParams, context.encoding)
                 caller.events = check_event_names(wanted.events)
+                return EmptyResult()
+            case "withdrawClaim":
+                claim = decode_params(wire.params, WithdrawClaimParams, context.encoding)
+                check_name("workerId", claim.worker_id, self.limits)
+                check_name("claimId", claim.claim_id, self.limits)
+                ticket.withdrawn.append((claim.worker_id, claim.claim_id))
                 return EmptyResult()
             case _:
                 raise AssertionError(f"{wire.method} is not answered here")
@@ -220,6 +244,12 @@ class Dispatcher:
         Cancellation: the caller stops waiting; mutations may still be committed, and jobs claimed
         for it are given back.
         """
+        if ticket.withdrawn:
+            # A claim that came before this, and be it in the same frame, waits after a checkpoint.
+            await trio.lowlevel.checkpoint()
+            for key in ticket.withdrawn:
+                for scope in self._claims.get(key, ()):
+                    scope.cancel()
         requests = [call.request for call in ticket.calls if call.request is not None]
         outcomes = iter(await self._ask(requests, ticket.is_waiting) if requests else ())
         renderer = Renderer(self.broker, ticket.encoding)
@@ -292,6 +322,9 @@ class Dispatcher:
             outcome = JobsClaimed([])
         with trio.CancelScope() as scope:
             self._waits.add(scope)
+            key = claim_key(request)
+            if key is not None:
+                self._claims.setdefault(key, set()).add(scope)
             try:
                 if isinstance(request, ReadJob):
                     outcome = await self.broker.wait_until_ended(
@@ -301,6 +334,10 @@ class Dispatcher:
                     [outcome] = await self.broker.submit(requests)
             finally:
                 self._waits.discard(scope)
+                if key is not None:
+                    self._claims[key].discard(scope)
+                    if not self._claims[key]:
+                        del self._claims[key]
         return [outcome]
 
     def _render(self, call: Call, outcome: Outcome, renderer: Renderer, reply_bytes: int) -> Reply:
@@ -323,6 +360,13 @@ class Dispatcher:
 def refuse(call_id: Raw, error: QueueError) -> WireErrorReply:
     """The reply to a call that failed."""
     return WireErrorReply(call_id, False, error_to_wire(error))
+
+
+def claim_key(request: Request) -> ClaimKey | None:
+    """By what a waiting claim can be withdrawn; None: by nothing."""
+    if isinstance(request, ClaimJobs) and request.claim_id:
+        return request.worker_id, request.claim_id
+    return None
 
 
 def wire_limits(limits: Limits) -> dict[str, int]:

@@ -169,3 +169,73 @@ async def test_a_cancelled_claim_that_is_answered_during_the_goodbye_harms_nobod
         async with Client("http://broker:1", transport=AnswersOnClosing) as client:
             with trio.move_on_after(0.05):
                 await client.claim("gone", wait_ms=10_000)
+
+
+class AnswersWithdrawals:
+    """A transport whose broker has given a job to a claim by the time that it is withdrawn."""
+
+    long_polls_max = 8
+    has_events = False
+
+    def __init__(self, traffic: Traffic) -> None:
+        self._traffic = traffic
+        self.methods: list[str] = []
+
+    async def run(self) -> None:
+        calls = self._traffic.calls
+        self._traffic.is_connected = True
+        claims: list[Call] = []
+        job = {"jobId": "j", "attempt": 1, "maxAttempts": 3, "createdAt": 1, "leaseMs": 1}
+        claimed = msgspec.Raw(msgspec.msgpack.encode({"jobs": [{**job, "payload": None}]}))
+        while True:
+            frame = calls.take_frame(
+                bytes_wanted=1_000, bytes_max=1_000, requests_max=10, with_waiting=True
+            )
+            if not frame:
+                await self._traffic.outbox.wait()
+            for call in frame:
+                self.methods.append(call.method)
+                if call.method == "claimJobs":
+                    claims.append(call)
+                    continue
+                if call.method == "withdrawClaim":
+                    calls.answered_ok(claims.pop().call_id, claimed)
+                calls.answered_ok(call.call_id, msgspec.Raw(b"\x80"))
+
+    async def close(self) -> None:
+        self.methods.append("close")
+        await trio.lowlevel.checkpoint()
+
+
+async def test_a_cancelled_claim_is_withdrawn_and_its_jobs_given_back_before_the_goodbye(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    transports: list[AnswersWithdrawals] = []
+
+    def connect(traffic: Traffic) -> AnswersWithdrawals:
+        transports.append(AnswersWithdrawals(traffic))
+        return transports[-1]
+
+    began_at = trio.current_time()
+    async with Client("http://broker:1", transport=connect) as client:
+        with trio.move_on_after(0.05):
+            await client.claim("gone", wait_ms=10_000)
+    assert trio.current_time() - began_at < 0.1, "nothing is waited for that is answered"
+    assert transports[0].methods == [
+        "claimJobs",
+        "withdrawClaim",
+        "snoozeJob",
+        "closeClient",
+        "close",
+    ]
+
+
+async def test_a_withdrawn_claim_is_answered_at_once_and_takes_nothing(client: Client) -> None:
+    with trio.fail_after(5):
+        with trio.move_on_after(0.05):
+            await client.claim("gone", wait_ms=60_000)
+        while [worker.is_polling for worker in (await client.workers()).workers] != [False]:
+            pass  # The withdrawal may be behind this on another connection.
+        submitted = await client.submit()
+        [job] = await client.claim("w")
+    assert (job.job_id, job.attempt) == (submitted.job_id, 1)

@@ -59,6 +59,7 @@ from osqueue.protocol.params import (
     SubmitJobParams,
     SubmitJobsParams,
     SubscribeParams,
+    WithdrawClaimParams,
 )
 from osqueue.protocol.results import (
     CancelJobResult,
@@ -161,6 +162,7 @@ def PARAMS(encoding: Encoding) -> dict[str, Params]:  # noqa: N802 (a table, of 
         "getThrottleStats": QueueParams(),
         "pauseQueue": PauseQueueParams(type="email:send"),
         "resumeQueue": PauseQueueParams(type="email:send"),
+        "withdrawClaim": WithdrawClaimParams(worker_id="worker-1", claim_id="claim-1"),
         "closeClient": QueueParams(),
         "subscribe": SubscribeParams(events=["stats", "jobs"]),
         "hello": HelloParams(client_id="c0ffee", token="secret", protocol=1),
@@ -266,6 +268,7 @@ def RESULTS(encoding: Encoding) -> dict[str, Result]:  # noqa: N802 (a table, of
         "getThrottleStats": ThrottleStatsResult(throttling=False),
         "pauseQueue": EmptyResult(),
         "resumeQueue": EmptyResult(),
+        "withdrawClaim": EmptyResult(),
         "closeClient": EmptyResult(),
         "subscribe": EmptyResult(),
         "hello": HelloResult(

@@ -12,7 +12,7 @@ from osqueue.core.errors import NotLeader, Unavailable
 from osqueue.core.limits import Limits
 from osqueue.core.outcomes import Outcome
 from osqueue.protocol.codec import Encoding, decode_frame, encode_message
-from osqueue.server.dispatch import Caller, Dispatcher, Reply
+from osqueue.server.dispatch import Caller, Dispatcher, Reply, Ticket
 from osqueue.settings import Settings
 from tests.server.harness import Served
 
@@ -280,3 +280,50 @@ async def test_broker_that_does_not_lead_refuses_everything(
     }  # fmt: skip
     with pytest.raises(NotLeader):
         await dispatcher.read_document()
+
+
+@pytest.mark.parametrize("is_one_frame", [True, False])
+async def test_withdrawn_claim_is_answered_with_nothing_and_takes_nothing(
+    dispatcher: Dispatcher, is_one_frame: bool
+) -> None:
+    claim = call(1, "claimJobs", workerId="w", claimId="c", waitMs=60_000)
+    other = call(2, "claimJobs", workerId="w", claimId="d", waitMs=60_000)
+    withdrawal = call(3, "withdrawClaim", workerId="w", claimId="c")
+    answered: dict[int, object] = {}
+    caller = Caller()
+
+    async def answer(frame: object) -> None:
+        body = msgspec.msgpack.encode(frame)
+        decoded = decode_frame(body, Encoding.MSGPACK, dispatcher.limits)
+        for ticket in dispatcher.read(decoded, caller):
+            nursery.start_soon(answer_ticket, ticket)
+
+    async def answer_ticket(ticket: Ticket) -> None:
+        for reply in await dispatcher.answer(ticket):
+            packed = msgspec.msgpack.decode(encode_message(reply, Encoding.MSGPACK))
+            answered[packed["id"]] = packed["result"]
+
+    with trio.fail_after(5):
+        async with trio.open_nursery() as nursery:
+            await answer([claim, other, withdrawal] if is_one_frame else [claim, other])
+            if not is_one_frame:
+                await answer(withdrawal)
+            while len(answered) < 2:
+                await trio.lowlevel.checkpoint()
+            assert answered == {1: {"jobs": []}, 3: {}}
+            [submitted] = await ask(dispatcher, call(4, "submitJob", payload=1))
+            while 2 not in answered:
+                await trio.lowlevel.checkpoint()
+    [job] = answered[2]["jobs"]  # type: ignore[index]
+    assert (job["jobId"], job["attempt"]) == (submitted["result"]["jobId"], 1)
+
+
+async def test_withdrawal_of_nothing_is_ok_and_one_without_a_claim_is_refused(
+    dispatcher: Dispatcher,
+) -> None:
+    [known, unnamed] = await ask(
+        dispatcher,
+        [call(1, "withdrawClaim", workerId="w", claimId="c"), call(2, "withdrawClaim")],
+    )
+    assert known["result"] == {}
+    assert "workerId" in unnamed["error"]["message"]
