@@ -17,6 +17,9 @@ __all__ = ["Waiter", "wake", "wake_now"]
 
 _SLICE = 500
 """Callers woken before others get a turn: each costs the scheduler a few microseconds."""
+_TURNS = 3
+"""Of the scheduler, until what was settled is on its way: the caller's, which renders its replies,
+that of the writer whom it rings, and the end of that one."""
 
 
 class Waiter(Ticket):
@@ -30,7 +33,10 @@ class Waiter(Ticket):
 
 
 async def wake(tickets: Sequence[Ticket]) -> None:
-    """Wake the callers of settled tickets.
+    """Wake the callers of settled tickets, and let them send their answers.
+
+    Otherwise these would wait until the next batch is formed, and clients, who hear of two batches
+    at once, would leave the broker idle in between.
 
     Cancellation: all are woken at once.
     """
@@ -40,6 +46,8 @@ async def wake(tickets: Sequence[Ticket]) -> None:
             if start:
                 await trio.lowlevel.checkpoint()
             wake_now(tickets[start : start + _SLICE])
+        for _ in range(_TURNS if tickets else 0):
+            await trio.lowlevel.checkpoint()
     except trio.Cancelled:
         wake_now(tickets[start:])
         raise

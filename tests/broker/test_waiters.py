@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import trio
+import trio.testing
 
 from osqueue.broker.waiters import Waiter, wake, wake_now
 from osqueue.core.mutations import ReadStats
@@ -26,6 +27,27 @@ async def test_wake_lets_others_run_between_slices() -> None:
         nursery.start_soon(watch)
         await wake(waiters)
     assert {500, 1_000} & set(woken_counts)
+
+
+async def test_wake_returns_when_the_answers_of_those_who_were_woken_are_sent() -> None:
+    (waiter,) = make_waiters(1)
+    has_replies = trio.Event()
+    sent: list[str] = []
+
+    async def answer() -> None:
+        await waiter.settled.wait()
+        has_replies.set()
+
+    async def write() -> None:
+        await has_replies.wait()
+        sent.append("replies")
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(answer)
+        nursery.start_soon(write)
+        await trio.testing.wait_all_tasks_blocked()
+        await wake([waiter])
+        assert sent == ["replies"]
 
 
 async def test_wake_that_is_cancelled_wakes_the_rest_at_once() -> None:

@@ -166,7 +166,10 @@ class ClientTable:
         entry.record(repeat.sequence)
         if answer is not None:
             entry.answers[repeat.sequence] = answer
-        self._touch(repeat.client_id, entry, leadership_ms)
+        if entry.last_used == leadership_ms:
+            self._encoded[repeat.client_id] = None  # It was found just now: nearly every one.
+        else:
+            self._touch(repeat.client_id, entry, leadership_ms)
 
     def remove(self, client_id: str) -> bool:
         """Drop an entry. Returns whether there was one."""
