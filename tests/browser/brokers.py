@@ -62,7 +62,8 @@ def run_broker(
     environment = {
         **os.environ,
         "BROKER_PORT": str(port),
-        "FILE_DIRECTORY": str(directory / "store"),
+        # Relative, because the page shows it, and screenshots go into documents.
+        "FILE_DIRECTORY": "./osqueue-data",
         **SETTINGS,
         **(settings or {}),
     }
@@ -73,6 +74,7 @@ def run_broker(
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=output,
+            cwd=directory,
             env=environment,
         ) as process,
     ):

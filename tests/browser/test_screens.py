@@ -172,8 +172,9 @@ def test_phone_shows_which_page_it_is_on(shop: Broker, tabs: Tabs) -> None:
 
 @pytest.fixture(scope="module")
 def busy_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
-    """A broker with jobs that come and go as long as one looks."""
-    with run_broker(tmp_path_factory.mktemp("busy")) as broker:
+    """A broker that writes as often as on a bucket, with jobs that come and go as one looks."""
+    settings = {"GROUP_COMMIT_INTERVAL_MS": "100"}
+    with run_broker(tmp_path_factory.mktemp("busy"), settings=settings) as broker:
         with broker.client() as client:
             fill_queue(client)
         with run_traffic(broker):
