@@ -149,8 +149,8 @@ class Broker:
 
     @property
     def obstacle(self) -> str:
-        """Why this broker does not stand for election; empty: nothing keeps it from that."""
-        return self._leadership.obstacle()
+        """What keeps this broker from leading, for its callers; empty: nothing that it knows of."""
+        return self._leadership.obstacle() or self._calls.obstacle
 
     @property
     def epoch(self) -> int:

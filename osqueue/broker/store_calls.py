@@ -13,6 +13,7 @@ import trio
 from osqueue.broker.clocks import Clock
 from osqueue.broker.history import Attempt
 from osqueue.broker.statistics import Statistics
+from osqueue.broker.trouble import Trouble
 from osqueue.core.document import HEAD_BYTES_MAX
 from osqueue.core.writes.effects import LoadDocument, WriteDocument
 from storage_adapters.contract import (
@@ -92,6 +93,18 @@ class StoreCalls:
         self._statistics = statistics
         self._read_timeout_ms = read_timeout_ms
         self._slow_reads_in_a_row = 0
+        self._write_trouble = Trouble()
+        self._read_trouble = Trouble()
+
+    @property
+    def obstacle(self) -> str:
+        """What the store keeps this broker from, for its callers; empty: nothing."""
+        steady_ms = self._clock.steady_ms()
+        if self._write_trouble.lasts(steady_ms):
+            return "the store does not take its writes, its log says why"
+        if self._read_trouble.lasts(steady_ms):
+            return "it cannot read the store, its log says why"
+        return ""
 
     @property
     def clock_offset_ms(self) -> int | None:
@@ -116,23 +129,45 @@ class StoreCalls:
                 version = await self._store.put(self._key, effect.chunks, condition=condition)
             except (VersionConflict, ObjectMissing):
                 self._note_failed(effect, started_ms, "conflict")
+                self._write_trouble.end()
                 machine.write_conflicted()
                 return
             except (NotApplied, AccessDenied) as error:
-                log.warning("the store refused a write", reason=str(error), advice=_advice(error))
+                if self._write_trouble.is_news(type(error).__name__, self._clock.steady_ms()):
+                    log.warning("the store refused a write", **self._write_fields(error))
                 machine.write_not_applied(self._clock.steady_ms())
                 return
             except WriteOutcomeUnknown as error:
-                log.warning("the store did not say whether a write landed", reason=str(error))
+                if self._write_trouble.is_news("unknown", self._clock.steady_ms()):
+                    told = self._write_fields(error)
+                    log.warning("the store did not say whether a write landed", **told)
         if version:
+            self._note_written()
             self._statistics.bytes_written += sum(map(len, effect.chunks))
             machine.write_succeeded(version, self._clock.steady_ms())
             return
         self._note_failed(effect, started_ms, "unknown")
         timed_out_ms = effect.timeout_ms if deadline.cancelled_caught else None
-        if timed_out_ms is not None:
+        if timed_out_ms is not None and self._write_trouble.is_news(
+            "late", self._clock.steady_ms()
+        ):
             log.warning("a write was not answered in time", timeout_ms=timed_out_ms)
         machine.write_outcome_unknown(timed_out_ms=timed_out_ms)
+
+    def _write_fields(self, error: StoreError) -> dict[str, object]:
+        return {
+            "reason": str(error),
+            "advice": _advice(error),
+            "failures": self._write_trouble.failures_count,
+        }
+
+    def _note_written(self) -> None:
+        if (ended := self._write_trouble.end()) > 1:
+            log.info("the store takes writes again", failures=ended)
+
+    def _note_read(self) -> None:
+        if (ended := self._read_trouble.end()) > 1:
+            log.info("the store can be read again", failures=ended)
 
     def _note_failed(
         self, effect: WriteDocument, started_ms: int, outcome: Literal["conflict", "unknown"]
@@ -174,13 +209,21 @@ class StoreCalls:
                     head_bytes=HEAD_BYTES_MAX if effect.head_only else None,
                 )
             except ObjectMissing as error:
+                self._note_read()
                 was_there = str(error) if isinstance(error, ObjectVanished) else ""
                 machine.document_missing(self._clock.steady_ms(), was_there=was_there)
                 return
             except (StoreUnavailable, AccessDenied) as error:
-                log.warning("the store cannot be read", reason=str(error), advice=_advice(error))
+                if self._read_trouble.is_news(type(error).__name__, self._clock.steady_ms()):
+                    log.warning(
+                        "the store cannot be read",
+                        reason=str(error),
+                        advice=_advice(error),
+                        failures=self._read_trouble.failures_count,
+                    )
                 machine.load_failed(self._clock.steady_ms())
                 return
+            self._note_read()
             if isinstance(found, Unchanged):
                 machine.document_unchanged(self._clock.steady_ms())
                 return
@@ -189,7 +232,8 @@ class StoreCalls:
             self._statistics.bytes_read += len(found.data)
             machine.document_loaded(found.data, found.version, self._clock.steady_ms())
             return
-        log.warning("a read was not answered in time", timeout_ms=timeout_ms)
+        if self._read_trouble.is_news("late", self._clock.steady_ms()):
+            log.warning("a read was not answered in time", timeout_ms=timeout_ms)
         if not effect.head_only:
             self._slow_reads_in_a_row = min(self._slow_reads_in_a_row + 1, _DOUBLINGS_MAX)
         machine.load_failed(self._clock.steady_ms())

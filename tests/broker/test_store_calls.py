@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import structlog
 import trio
 import trio.testing
 
@@ -172,3 +173,63 @@ async def test_cancelled_call_reports_nothing(autojump_clock: Clock) -> None:
     with trio.move_on_after(0.5):
         await make_calls(store).write(make_write(), recorder)
     assert recorder.facts == []
+
+
+async def test_refusals_in_a_row_are_some_lines_and_their_end_is_told(
+    autojump_clock: Clock,
+) -> None:
+    store = ScriptedStore()
+    calls = make_calls(store)
+    with structlog.testing.capture_logs() as lines:
+        for _ in range(70):
+            store.script.append(Put.DENY)
+            await calls.write(make_write(), Recorder())
+            await trio.sleep(1)
+        assert calls.obstacle == "the store does not take its writes, its log says why"
+        store.script.append(Put.LAND)
+        await calls.write(make_write(), Recorder())
+    assert calls.obstacle == ""
+    told = [(line["event"], line["failures"]) for line in lines]
+    assert told == [
+        ("the store refused a write", 1),
+        ("the store refused a write", 31),
+        ("the store refused a write", 61),
+        ("the store takes writes again", 70),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("step", "event"),
+    [
+        (Put.REFUSE, "the store refused a write"),
+        (Put.HANG, "a write was not answered in time"),
+    ],
+)
+async def test_one_failure_is_told_and_keeps_from_nothing(
+    autojump_clock: Clock, step: Put, event: str
+) -> None:
+    store = ScriptedStore()
+    calls = make_calls(store)
+    with structlog.testing.capture_logs() as lines:
+        store.script += [step, Put.LAND]
+        await calls.write(make_write(), Recorder())
+        assert calls.obstacle == ""
+        await calls.write(make_write(), Recorder())
+    assert [line["event"] for line in lines] == [event]
+
+
+async def test_reads_that_fail_in_a_row_are_told_likewise(autojump_clock: Clock) -> None:
+    store = ScriptedStore()
+    calls = make_calls(store)
+    store.reads_denied = True
+    with structlog.testing.capture_logs() as lines:
+        for _ in range(3):
+            await calls.load(LoadDocument(head_only=True), Recorder())
+        assert calls.obstacle == "it cannot read the store, its log says why"
+        store.reads_denied = False
+        await calls.load(LoadDocument(head_only=True), Recorder())
+    assert calls.obstacle == ""
+    assert [(line["event"], line["failures"]) for line in lines] == [
+        ("the store cannot be read", 1),
+        ("the store can be read again", 3),
+    ]
