@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from osqueue.client.blocking import BlockingClient
-from tests.end_to_end.processes import free_port
+from tests.emulators.programs import free_port, tied
 
 __all__ = ["Broker", "run_broker", "run_pair", "run_traffic"]
 
@@ -70,7 +70,7 @@ def run_broker(
     with (
         log.open("wb") as output,
         subprocess.Popen(
-            [sys.executable, "-m", "osqueue.server"],
+            tied([sys.executable, "-m", "osqueue.server"]),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=output,
@@ -105,7 +105,7 @@ def run_traffic(broker: Broker) -> Iterator[None]:
     with (
         log.open("wb") as output,
         subprocess.Popen(
-            [sys.executable, "-m", "tests.browser.traffic", broker.url],
+            tied([sys.executable, "-m", "tests.browser.traffic", broker.url]),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,

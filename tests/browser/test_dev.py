@@ -14,7 +14,7 @@ from playwright.sync_api import expect
 from tests.browser.brokers import Broker
 from tests.browser.conftest import ROOT
 from tests.browser.tabs import Tabs
-from tests.end_to_end.processes import free_port
+from tests.emulators.programs import free_port, tied
 
 pytestmark = pytest.mark.slow
 
@@ -31,7 +31,7 @@ def address(broker: Broker, built_page: None, tmp_path: Path) -> Iterator[str]:
     with (
         log.open("wb") as output,
         subprocess.Popen(
-            [VITE, "--port", str(port), "--strictPort", "--clearScreen", "false"],
+            tied([str(VITE), "--port", str(port), "--strictPort", "--clearScreen", "false"]),
             cwd=WEBUI,
             env=environment,
             stdin=subprocess.DEVNULL,

@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-__all__ = ["Program", "free_port", "program_beside_python"]
+__all__ = ["Program", "free_port", "program_beside_python", "tied"]
 
 _START_S_MAX = 60
 _LOOK_EVERY_S = 0.02
@@ -28,7 +28,7 @@ def program_beside_python(name: str) -> str:
     return str(Path(sys.executable).parent / name)
 
 
-def _tied(command: Sequence[str]) -> Sequence[str]:
+def tied(command: Sequence[str]) -> Sequence[str]:
     """The command, ended with this process also where that is killed and runs nothing any more.
 
     What is meant is the thread that starts it, so that Trio's way to start processes will not do.
@@ -54,7 +54,7 @@ class Program:
         self.url = f"http://127.0.0.1:{port}"
         with log_file.open("ab") as log:
             self._process = subprocess.Popen(
-                _tied(command),
+                tied(command),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
