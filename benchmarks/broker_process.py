@@ -27,7 +27,14 @@ async def serve(store_url: str, port: int) -> None:
     identity = BrokerIdentity(
         name=make_broker_name(random.getrandbits(64)), address=f"127.0.0.1:{port}", host="benchmark"
     )
-    broker = Broker(open_store(store_url), settings, identity, clock=SystemClock(), random=random)
+    broker = Broker(
+        open_store(store_url),
+        settings,
+        identity,
+        clock=SystemClock(),
+        random=random,
+        on_loaded=gc.freeze,
+    )
     server = Server(broker, settings, random=random)
     server.bind()
     async with trio.open_nursery() as nursery:

@@ -67,6 +67,14 @@ async def test_handlers_run_until_there_is_nothing_left(autojump_clock: Clock) -
         assert (await queue.client.stats()).completed_total == 5
 
 
+async def test_events_are_refused_and_the_refusal_says_what_to_look_at(
+    autojump_clock: Clock,
+) -> None:
+    async with open_test_queue(make_worker()) as queue:
+        with pytest.raises(InvalidRequest, match=r"in osqueue\.testing .* jobs\(\), completed\(\)"):
+            queue.client.subscribe(["stats"])
+
+
 async def test_nothing_runs_before_it_is_told_to(autojump_clock: Clock) -> None:
     async with open_test_queue(make_worker()) as queue:
         await queue.client.submit(0, type="count")

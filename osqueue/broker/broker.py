@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import random as random_module
 from collections.abc import Callable, Sequence
 from typing import cast
@@ -54,6 +53,10 @@ async def no_probe(address: str) -> str | None:
     return None
 
 
+def _nothing() -> None:
+    pass
+
+
 class Broker:
     """One process's part in a queue. `run` it in a nursery of yours, `submit` from anywhere."""
 
@@ -68,8 +71,12 @@ class Broker:
         key: str = "queue.json",
         probe_leader: ProbeAnswer = no_probe,
         throttle: StoreThrottle | None = None,
+        on_loaded: Callable[[], object] = _nothing,
     ) -> None:
-        """`key` names the document within the store; `throttle` stands before it, if any."""
+        """`key` names the document within the store; `throttle` stands before it, if any.
+
+        `on_loaded` is called at the start of each term, with the whole queue in memory.
+        """
         self.name = identity.name
         self.advertised_address = identity.address
         self.store = store
@@ -107,6 +114,7 @@ class Broker:
             read_timeout_ms=settings.broker_heartbeat_timeout_ms // 2,
         )
         self._probe_leader = probe_leader
+        self._on_loaded = on_loaded
         self._wakeup = Wakeup()
         self._election = trio.CancelScope()
         self._term: GroupCommit | None = None
@@ -305,8 +313,7 @@ class Broker:
         log.info("elected", epoch=self._term.epoch, reason=elected.reason, broker=self.name)
         self._term.watch(self.feed.is_watched)
         self.feed.publish_leader(self.leader)
-        # What was loaded stays: the collector need not walk it again and again.
-        gc.freeze()
+        self._on_loaded()
         if self.is_draining:
             # Told to while the election was being won, too late to call it off.
             self._term.drain()

@@ -81,8 +81,7 @@ class Calls:
     """The open calls of one client.
 
     Args:
-        on_settled: called once for each call that has a result or an error, or is forgotten because
-            its caller was cancelled.
+        on_settled: called once for each call that has a result or an error.
         timeout_ms: how long a call is repeated.
         random: for the jitter of repeats.
     """
@@ -102,6 +101,8 @@ class Calls:
         self._next_sequence = 1
         self._floor = 1
         self._last_id = 0
+        self.on_orphan_ended: Callable[[], None] = _nothing
+        """Called when a call of a cancelled caller is open no longer."""
         self.has_loose_ends = False
         """An attempt of a mutation went unanswered: a copy may still be on its way."""
 
@@ -390,14 +391,17 @@ class Calls:
     def _settle(self, call: Call) -> None:
         on_orphaned = call.on_orphaned
         self._forget(call)
-        if call.is_abandoned and call.result is not None and on_orphaned is not None:
+        if not call.is_abandoned:
+            self._on_settled(call)
+            return
+        if call.result is not None and on_orphaned is not None:
             on_orphaned(call.result)
-        self._on_settled(call)
+        self.on_orphan_ended()
 
     def _drop(self, call: Call) -> None:
         """Nobody waits for it, and it would have to be sent again."""
         self._forget(call)
-        self._on_settled(call)
+        self.on_orphan_ended()
 
     def _forget(self, call: Call) -> None:
         assert call.state != "settled"
@@ -406,6 +410,10 @@ class Calls:
         del self._open[call.call_id]
         if call.sequence is not None:
             self._waited_for.discard(call.sequence)
+
+
+def _nothing() -> None:
+    pass
 
 
 def _refused_after_unanswered(error: QueueError) -> OutcomeUnknown:

@@ -254,5 +254,8 @@ class Client(OperatorCalls):
         """
         session = self._open_session
         if not session.has_events:
-            raise InvalidRequest("events come over a WebSocket only: Client(transport='websocket')")
+            raise InvalidRequest(
+                "events come over a WebSocket only: Client(transport='websocket'); in"
+                " osqueue.testing look at jobs(), completed() and dead() instead"
+            )
         return Subscription(session.traffic.subscriptions, check_names(events))

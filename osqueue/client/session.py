@@ -165,6 +165,7 @@ class Session:
             return
         # Jobs that still come to claims which nobody waits for are handed back first.
         self._is_leaving = True
+        calls.on_orphan_ended = self._settled.ring
         while calls.has_orphaned_claims:
             await self._settled.wait()
         if calls.has_mutated and not calls.has_open_mutations and not calls.has_loose_ends:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -37,6 +38,7 @@ def make_broker(
     *,
     key: str = KEY,
     probe_leader: ProbeAnswer = no_probe,
+    on_loaded: Callable[[], object] = lambda: None,
     **settings: Any,
 ) -> Broker:
     return Broker(
@@ -49,6 +51,7 @@ def make_broker(
         random=random.Random(number),
         key=key,
         probe_leader=probe_leader,
+        on_loaded=on_loaded,
     )
 
 

@@ -35,6 +35,17 @@ def waiting_claim(broker: Broker, **fields: object) -> ClaimJobs:
     return claim_jobs(wait_until_ms=broker.steady_ms() + 60_000, **fields)
 
 
+class TestTerms:
+    async def test_each_term_is_told_of_with_the_queue_in_memory(
+        self, autojump_clock: Clock, nursery: trio.Nursery
+    ) -> None:
+        told: list[bool] = []
+        broker = make_broker(ScriptedStore(), on_loaded=lambda: told.append(broker.epoch > 0))
+        await nursery.start(broker.run)
+        assert told == [True]
+        nursery.cancel_scope.cancel()
+
+
 class TestSubmit:
     async def test_submit_of_nothing_is_answered_with_nothing(
         self, autojump_clock: Clock, nursery: trio.Nursery

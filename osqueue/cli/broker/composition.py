@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import random as random_module
 import secrets
@@ -185,6 +186,8 @@ def make_server(settings: Settings) -> Server:
             key=QUEUE_KEY,
             probe_leader=probe_leader,
             throttle=throttle,
+            # What was loaded stays: the collector of this process need not walk it again and again.
+            on_loaded=gc.freeze,
         )
         server = Server(broker, settings, random=random)
         server.bind()

@@ -2,16 +2,21 @@
 
 import pytest
 
+from osqueue.core import mutations
 from osqueue.core.job import JobError
 from osqueue.core.mutations import (
     CancelJob,
     CancelJobs,
     ClaimJobs,
+    CloseClient,
     CompleteJobs,
     Completion,
     DeleteJob,
     DeleteJobs,
+    ExpireJobs,
     FailJob,
+    GiveBackJobs,
+    HeartbeatJobs,
     JobFilter,
     JobSelection,
     Lease,
@@ -22,11 +27,14 @@ from osqueue.core.mutations import (
     RetryJob,
     RetryJobs,
     SnoozeJob,
+    StartDueJobs,
     SubmitJobs,
 )
 from osqueue.core.tables.sequence_contents import SLOTS, SequenceContents, content_of
 from tests.builders import make_new_job, make_repeat
 
+UNSEQUENCED = {HeartbeatJobs, CloseClient, GiveBackJobs, ExpireJobs, StartDueJobs}
+"""What clients send without one, and what the leader makes for itself."""
 LEASE = Lease("job-1", 1)
 ERROR = JobError("Error", "it broke")
 
@@ -63,6 +71,16 @@ MUTATIONS: list[Mutation] = [
     PauseQueue(type="mail"),
     ResumeQueue(),
 ]
+
+
+def test_every_mutation_that_can_carry_a_sequence_has_a_content() -> None:
+    """One that is forgotten would end the broker with a KeyError at its first repeat."""
+    kinds = {
+        kind
+        for kind in vars(mutations).values()
+        if isinstance(kind, type) and issubclass(kind, Mutation) and not kind.__subclasses__()
+    }
+    assert kinds - UNSEQUENCED == {type(mutation) for mutation in MUTATIONS}
 
 
 def test_contents_differ_by_what_they_name() -> None:
