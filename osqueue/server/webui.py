@@ -125,6 +125,8 @@ def content_security_policy(peer_urls: Sequence[str]) -> str:
         [
             "default-src 'none'",
             "script-src 'self'",
+            # The thread whose timers go on in a hidden tab.
+            "worker-src 'self'",
             "style-src 'self'",
             "img-src 'self'",
             " ".join(["connect-src 'self'", *peers]),

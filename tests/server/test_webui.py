@@ -54,7 +54,7 @@ def test_index_tells_the_page_its_peers_and_allows_them(built: Path) -> None:
 
 def test_policy_allows_no_code_from_elsewhere_and_none_inline(built: Path) -> None:
     policy = load_page((), built).index.headers["Content-Security-Policy"]
-    assert "default-src 'none'; script-src 'self'; style-src 'self'" in policy
+    assert "default-src 'none'; script-src 'self'; worker-src 'self'; style-src 'self'" in policy
     assert "frame-ancestors 'none'" in policy
     assert "unsafe" not in policy
 

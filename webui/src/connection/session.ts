@@ -11,7 +11,9 @@ import { Calls, type Reply, type Request } from "./calls.ts";
 import { decodeMessage, encodeMessage } from "./encoding.ts";
 import { makeRandomHex } from "./ids.ts";
 import { addressOf, Route, websocketUrl } from "./route.ts";
+import { every } from "./timers.ts";
 
+/** Far below the broker's own bound, `frameBytesMax`, 8 MiB by default. */
 const FRAME_BYTES = 1_000_000;
 const TICK_MS = 250;
 const CONNECT_MS_MAX = 4_000;
@@ -72,7 +74,7 @@ export class Session {
   #heardAtMs = 0;
   #askedAtMs = 0;
   #triedAtMs = 0;
-  #timer: ReturnType<typeof setInterval> | undefined;
+  #endTicks = () => {};
 
   constructor(given: {
     origins: readonly string[];
@@ -90,12 +92,12 @@ export class Session {
 
   /** Connects, and stays connected until `stop`. */
   start(): void {
-    this.#timer = setInterval(() => this.#tick(), TICK_MS);
+    this.#endTicks = every(TICK_MS, () => this.#tick());
     this.#connect();
   }
 
   stop(): void {
-    clearInterval(this.#timer);
+    this.#endTicks();
     this.#drop("the page was closed");
   }
 
@@ -249,7 +251,8 @@ export class Session {
   }
 
   #send(requests: Request[]): void {
-    for (const frame of makeFrames(requests)) this.#socket?.send(frame);
+    const bytesMax = this.#hello?.limits.frameBytesMax ?? FRAME_BYTES;
+    for (const frame of makeFrames(requests, bytesMax)) this.#socket?.send(frame);
   }
 
   #tick(): void {
@@ -281,14 +284,18 @@ type GreetingReply = { id: string } & (
   | { ok: false; error: Extract<Reply, { ok: false }>["error"] }
 );
 
-/** Joins encoded requests to arrays of at most about a megabyte. */
-export function makeFrames(requests: readonly Request[]): Uint8Array<ArrayBuffer>[] {
+/** Joins encoded requests to arrays of at most a megabyte, and of no more than the broker takes. */
+export function makeFrames(
+  requests: readonly Request[],
+  bytesMax = FRAME_BYTES,
+): Uint8Array<ArrayBuffer>[] {
+  const most = Math.min(FRAME_BYTES, bytesMax) - ARRAY_HEAD_BYTES;
   const frames: Uint8Array<ArrayBuffer>[] = [];
   let parts: Uint8Array[] = [];
   let bytes = 0;
   for (const request of requests) {
     const part = encodeMessage(request);
-    if (parts.length > 0 && bytes + part.length > FRAME_BYTES) {
+    if (parts.length > 0 && bytes + part.length > most) {
       frames.push(makeArray(parts, bytes));
       parts = [];
       bytes = 0;
@@ -300,11 +307,13 @@ export function makeFrames(requests: readonly Request[]): Uint8Array<ArrayBuffer
   return frames;
 }
 
+const ARRAY_HEAD_BYTES = 3;
+
 /** An array of MessagePack (array 16) whose items are encoded already. */
 function makeArray(parts: readonly Uint8Array[], bytes: number): Uint8Array<ArrayBuffer> {
-  const frame = new Uint8Array(3 + bytes);
+  const frame = new Uint8Array(ARRAY_HEAD_BYTES + bytes);
   frame.set([0xdc, parts.length >> 8, parts.length & 0xff]);
-  let offset = 3;
+  let offset = ARRAY_HEAD_BYTES;
   for (const part of parts) {
     frame.set(part, offset);
     offset += part.length;

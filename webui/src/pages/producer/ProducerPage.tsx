@@ -1,23 +1,25 @@
 /** Left the form, right what happened. */
 
-import { type Signal, signal } from "@preact/signals";
+import type { Signal } from "@preact/signals";
 import { useState } from "preact/hooks";
-import { formatCount } from "../../figures/format.ts";
+import { formatCount, formatRate } from "../../figures/format.ts";
 import { isLive } from "../../live/queue.ts";
 import { Chips } from "../../parts/Chips.tsx";
 import { Panel } from "../../parts/Panel.tsx";
-import { fields, makeJob, payload } from "./form.ts";
+import {
+  fields,
+  isWrong,
+  type Mode,
+  makeJob,
+  mode,
+  type NumberName,
+  numberOf,
+  payload,
+  problems,
+} from "./form.ts";
 import { Outcomes } from "./Outcomes.tsx";
 import { isHeldUp, startSteady, steadyRate, stopSteady, submit } from "./producing.ts";
 import "./producer.css";
-
-type Mode = "one" | "burst" | "steady";
-
-const mode = signal<Mode>("one");
-const burst = signal("200");
-const rate = signal("10");
-const BURST_MAX = 20_000;
-const RATE_MAX = 2_000;
 
 export function ProducerPage() {
   return (
@@ -42,12 +44,12 @@ function Form() {
       <Field label="Type" value={fields.type} hint="workers choose by it; may be empty" />
       <Payload />
       <div class="fields">
-        <Field label="Priority" value={fields.priority} type="number" />
-        <Field label="Delay, s" value={fields.delay} type="number" />
-        <Field label="Attempts" value={fields.attempts} type="number" hint="the broker's" />
-        <Field label="Keep result, min" value={fields.keep} type="number" />
+        <NumberField label="Priority" name="priority" />
+        <NumberField label="Delay, s" name="delay" />
+        <NumberField label="Attempts" name="attempts" hint="the broker's" />
+        <NumberField label="Keep result, min" name="keep" />
       </div>
-      <Field label="Unique key" value={fields.uniqueKey} hint="one waiting or running job a key" />
+      <UniqueKey />
       <How />
     </form>
   );
@@ -56,21 +58,63 @@ function Form() {
 interface FieldGiven {
   label: string;
   value: Signal<string>;
-  type?: "text" | "number";
   hint?: string;
 }
 
-function Field({ label, value, type = "text", hint = "" }: FieldGiven) {
+function Field({ label, value, hint = "" }: FieldGiven) {
   return (
     <label class="field">
       {label}
       <input
-        inputMode={type === "number" ? "decimal" : "text"}
         value={value.value}
         placeholder={hint}
         onInput={(event) => (value.value = event.currentTarget.value)}
       />
     </label>
+  );
+}
+
+interface NumberGiven {
+  label: string;
+  name: NumberName;
+  hint?: string;
+}
+
+/** What is no number, or beyond its bounds, is refused here, with what is allowed. */
+function NumberField({ label, name, hint = "" }: NumberGiven) {
+  const problem = problems[name].value;
+  return (
+    <div class="field">
+      <label class="field">
+        {label}
+        <input
+          inputMode="decimal"
+          value={fields[name].value}
+          placeholder={hint}
+          aria-invalid={problem !== ""}
+          aria-describedby={`${name}-problem`}
+          onInput={(event) => (fields[name].value = event.currentTarget.value)}
+        />
+      </label>
+      <span id={`${name}-problem`} class="problem">
+        {problem}
+      </span>
+    </div>
+  );
+}
+
+function UniqueKey() {
+  const key = fields.uniqueKey.value;
+  const isOneForMany = mode.value !== "one" && key.trim() !== "" && !key.includes("{n}");
+  return (
+    <div class="field">
+      <Field label="Unique key" value={fields.uniqueKey} hint="one waiting or running job a key" />
+      {isOneForMany && (
+        <span class="quiet-text">
+          All share this key, so one is queued. Write <code>{"{n}"}</code> in it to number them.
+        </span>
+      )}
+    </div>
   );
 }
 
@@ -98,9 +142,8 @@ function Payload() {
 /** One, a burst, or steadily; and the button that does it. */
 function How() {
   const [isCommitting, setCommitting] = useState(false);
-  const isWrong = "problem" in payload.value;
   const running = steadyRate.value;
-  const count = clamp(mode.value === "burst" ? burst.value : "1", BURST_MAX);
+  const count = mode.value === "burst" ? numberOf("burst") : 1;
 
   async function press(): Promise<void> {
     if (running !== undefined) {
@@ -108,7 +151,7 @@ function How() {
       return;
     }
     if (mode.value === "steady") {
-      startSteady(clamp(rate.value, RATE_MAX), makeJob);
+      startSteady(numberOf("rate"), makeJob);
       return;
     }
     const job = makeJob();
@@ -130,16 +173,16 @@ function How() {
         chosen={mode.value}
         onChoose={(value) => (mode.value = value)}
       />
-      {mode.value === "burst" && <Field label="Jobs" value={burst} type="number" />}
-      {mode.value === "steady" && <Field label="Jobs a second" value={rate} type="number" />}
+      {mode.value === "burst" && <NumberField label="Jobs" name="burst" />}
+      {mode.value === "steady" && <NumberField label="Jobs a second" name="rate" />}
       <button
         type="submit"
         class="primary"
-        disabled={running === undefined && (isWrong || isCommitting || !isLive.value)}
+        disabled={running === undefined && (isWrong.value || isCommitting || !isLive.value)}
         onClick={press}
       >
         {running !== undefined
-          ? `Stop (${formatCount(running)} a second)`
+          ? `Stop (${formatRate(running)})`
           : isCommitting
             ? "Committing…"
             : describeButton(mode.value, count)}
@@ -151,10 +194,6 @@ function How() {
 
 function describeButton(chosen: Mode, count: number): string {
   if (chosen === "steady") return "Start";
+  if (Number.isNaN(count)) return "Submit jobs";
   return count === 1 ? "Submit one job" : `Submit ${formatCount(count)} jobs`;
-}
-
-/** A whole number from 1 to the most. */
-function clamp(text: string, most: number): number {
-  return Math.min(Math.max(Math.floor(Number(text)) || 1, 1), most);
 }

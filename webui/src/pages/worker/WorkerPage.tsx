@@ -9,6 +9,7 @@ import { JobLink } from "../../parts/JobLink.tsx";
 import { Panel } from "../../parts/Panel.tsx";
 import { type Column, Table } from "../../parts/Table.tsx";
 import {
+  BOUNDS,
   type Held,
   held,
   isWorking,
@@ -48,9 +49,14 @@ function Wishes() {
           onInput={(event) => (wishes.types.value = event.currentTarget.value)}
         />
       </label>
-      <Slider label="At the same time" value={wishes.concurrency} min={1} max={50} unit="jobs" />
-      <Slider label="Work time" value={wishes.workMs} min={0} max={10_000} unit="ms" />
-      <Slider label="Failures" value={wishes.failurePercent} min={0} max={100} unit="%" />
+      <Slider
+        label="At the same time"
+        value={wishes.concurrency}
+        {...BOUNDS.concurrency}
+        unit="jobs"
+      />
+      <Slider label="Work time" value={wishes.workMs} {...BOUNDS.workMs} unit="ms" />
+      <Slider label="Failures" value={wishes.failurePercent} {...BOUNDS.failurePercent} unit="%" />
       <button
         type="button"
         class={isWorking.value ? "big" : "big primary"}

@@ -8,6 +8,8 @@ import { signal } from "@preact/signals";
 import { QueueError } from "../../connection/errors.ts";
 import { makeRandomHex } from "../../connection/ids.ts";
 import type { ClaimedJob } from "../../connection/results.ts";
+import { after, every } from "../../connection/timers.ts";
+import { asNumber, asText, keep } from "../../live/kept.ts";
 import { session } from "../../live/queue.ts";
 
 const WAIT_MS = 20_000;
@@ -28,7 +30,13 @@ export const isWorking = signal(false);
 export const held = signal<readonly Held[]>([]);
 export const totals = signal({ claimed: 0, completed: 0, failed: 0, lost: 0, givenBack: 0 });
 export const problem = signal("");
-/** `types` are separated by commas; empty: all. */
+/** Of the sliders. */
+export const BOUNDS = {
+  concurrency: { min: 1, max: 50 },
+  workMs: { min: 0, max: 10_000 },
+  failurePercent: { min: 0, max: 100 },
+} as const;
+/** `types` are separated by commas; empty: all. Kept for the next time. */
 export const wishes = {
   types: signal(""),
   concurrency: signal(4),
@@ -36,15 +44,20 @@ export const wishes = {
   failurePercent: signal(5),
 };
 
+keep("worker.types", wishes.types, asText);
+keep("worker.concurrency", wishes.concurrency, asNumber(BOUNDS.concurrency));
+keep("worker.workMs", wishes.workMs, asNumber(BOUNDS.workMs));
+keep("worker.failurePercent", wishes.failurePercent, asNumber(BOUNDS.failurePercent));
+
 let isClaiming = false;
 /** Jobs whose report is on its way: its answer decides what became of them, no heartbeat does. */
 const reporting = new Set<string>();
-let heartbeats: ReturnType<typeof setInterval> | undefined;
+let endHeartbeats: (() => void) | undefined;
 
 /** Claims and works until `stop`. */
 export function start(): void {
   isWorking.value = true;
-  if (heartbeats === undefined) heartbeats = setInterval(() => void beat(), HEARTBEAT_MS);
+  endHeartbeats ??= every(HEARTBEAT_MS, () => void beat());
   void claim();
 }
 
@@ -70,7 +83,7 @@ async function claim(): Promise<void> {
   } finally {
     isClaiming = false;
   }
-  setTimeout(claim, problem.peek() === "" ? 0 : 1_000);
+  after(problem.peek() === "" ? 0 : 1_000, () => void claim());
 }
 
 function take(jobs: readonly ClaimedJob[]): void {
@@ -83,7 +96,7 @@ function take(jobs: readonly ClaimedJob[]): void {
   const startedMs = performance.now();
   const fresh = jobs.map((job) => {
     const takes = wishes.workMs.peek() * (0.5 + Math.random());
-    setTimeout(() => void report(job), takes);
+    after(takes, () => void report(job));
     return { job, startedMs, endsMs: startedMs + takes, leaseEndsMs: startedMs + job.leaseMs };
   });
   held.value = [...held.peek(), ...fresh];
@@ -135,7 +148,13 @@ interface Heartbeat {
 
 async function beat(): Promise<void> {
   const jobs = held.peek().map(({ job }) => ({ jobId: job.jobId, attempt: job.attempt }));
-  if (jobs.length === 0) return;
+  if (jobs.length === 0) {
+    if (!isWorking.peek()) {
+      endHeartbeats?.();
+      endHeartbeats = undefined;
+    }
+    return;
+  }
   const sentMs = performance.now();
   try {
     const told = await session.call<Heartbeat>("heartbeatJobs", { workerId, jobs });
