@@ -201,7 +201,7 @@ function Cells({ job, onOpen }: { job: Row; onOpen: () => void }) {
       <td role="cell" class="cell-status">
         <Status status={job.status} />
       </td>
-      <td role="cell" class="cell-type" title={job.type}>
+      <td role="cell" class="cell-type" data-preview title={job.type}>
         {job.type || <span class="quiet-text">no type</span>}
       </td>
       <td role="cell" class="cell-id">
