@@ -1,9 +1,10 @@
 """How many jobs a second does one Client move through one broker, with 1,000 concurrent callers?
 
-`python -m benchmarks.end_to_end [--json] [--store URL] [--transport http]`: a broker on the memory
-store in a process of its own, one Client here. A round submits jobs one by one from all callers,
-then each caller claims and completes them one by one; then the same once more, with each completion
-and the next claim in one call, as workers do. Every call waits for its durable answer.
+`python -m benchmarks.end_to_end [--json] [--transport http]`: `python -m osqueue.server` on the
+memory store, or as the environment says, and one Client here. A round submits jobs one by one from
+all callers, then each caller claims and completes them one by one; then the same once more, with
+each completion and the next claim in one call, as workers do. Every call waits for its durable
+answer.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import argparse
 import json
 import os
 import platform
+import re
 import statistics
 import subprocess
 import sys
@@ -117,17 +119,21 @@ async def run_callers(call: Any, callers: int) -> None:  # noqa: ANN401
 
 
 @contextmanager
-def broker_process(store: str) -> Iterator[tuple[int, int]]:
-    """A broker: its process id and its port."""
+def broker_process() -> Iterator[tuple[int, str]]:
+    """A broker as users run it, on a free port: its process id and its URL."""
     process = subprocess.Popen(
-        [sys.executable, "-c", "from benchmarks.broker_process import main; main()", store],
+        [sys.executable, "-m", "osqueue.server"],
+        env={"STORAGE_BACKEND": "memory"} | os.environ | {"BROKER_PORT": "0"},
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
     )
     try:
         assert process.stdout is not None
-        yield process.pid, int(process.stdout.readline())
+        # Its first line says where: "osqueue broker on http://127.0.0.1:8080, queue in ...".
+        address = re.search(r"http://[^,\s]+", process.stdout.readline())
+        assert address is not None, "the broker did not start: run python -m osqueue.server"
+        yield process.pid, address.group()
     finally:
         process.kill()
         process.wait()
@@ -135,7 +141,7 @@ def broker_process(store: str) -> Iterator[tuple[int, int]]:
 
 async def measure(
     broker_id: int,
-    port: int,
+    url: str,
     *,
     rounds: int,
     jobs: int,
@@ -144,7 +150,7 @@ async def measure(
 ) -> list[Round]:
     """Run the rounds, after one that warms up."""
     done: list[Round] = []
-    async with Client(f"http://127.0.0.1:{port}", transport=transport) as client:
+    async with Client(url, transport=transport) as client:
         for _ in range(rounds + 1):
             current = Round(jobs, broker_id)
             await current.submit(client, callers)
@@ -224,15 +230,14 @@ def main() -> None:
     parser.add_argument("--callers", type=int, default=1_000)
     parser.add_argument("--jobs", type=int, default=20_000, help="jobs a round")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--store", default="memory:")
     parser.add_argument("--transport", choices=("websocket", "http"), default="websocket")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of a table")
     options = parser.parse_args()
-    with broker_process(options.store) as (broker_id, port):
+    with broker_process() as (broker_id, url):
         rounds = trio.run(
             lambda: measure(
                 broker_id,
-                port,
+                url,
                 rounds=options.rounds,
                 jobs=options.jobs,
                 callers=options.callers,

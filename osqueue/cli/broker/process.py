@@ -6,6 +6,7 @@ supervisor's restart, goes on from what is stored.
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -29,6 +30,9 @@ log = structlog.get_logger("osqueue")
 ECHO_S = 0.5
 """A repeat of the same signal within this is the same request: `timeout` and process groups send
 one to the child itself and then to the whole group."""
+COLLECTOR_THRESHOLDS = (50_000, 20, 100)
+"""For Python's garbage collector, which by default looks for cycles after 700 new objects: a batch
+makes tens of thousands, and nearly all of them go with it by themselves."""
 SIGNAL_STATUS = 128
 """A process that ends by signal N has, to a shell, the status 128 + N."""
 
@@ -48,6 +52,7 @@ def run_broker(settings: Settings) -> None:
     except StoreMisconfigured as error:
         raise CommandError(str(error), advice=error.advice) from error
     process = BrokerProcess(server, settings)
+    gc.set_threshold(*COLLECTOR_THRESHOLDS)
     try:
         trio.run(process.run)
     except BaseExceptionGroup as group:
