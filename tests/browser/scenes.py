@@ -26,8 +26,11 @@ TIMED_OUT = JobError(type="TimeoutError", message="the renderer did not answer w
 MISSING = JobError(type="FileNotFoundError", message="[Errno 2] no such file: 'photos/8812.jpg'")
 
 
-def fill_queue(client: BlockingClient) -> None:
-    """Jobs that wait, run, are scheduled, are done and kept, and are dead in three groups."""
+def fill_queue(client: BlockingClient, *, waiting: int = 120) -> None:
+    """Jobs that wait, run, are scheduled, are done and kept, and are dead in three groups.
+
+    Twelve of those that wait are running in the end.
+    """
     bury(client, "email:send", REFUSED, 3)
     bury(client, "invoice:render", TIMED_OUT, 1)
     bury(client, "thumbnail:make", MISSING, 2)
@@ -49,7 +52,7 @@ def fill_queue(client: BlockingClient) -> None:
         )
         for number in range(4)
     )
-    client.submit_many(make_job(number) for number in range(120))
+    client.submit_many(make_job(number) for number in range(waiting))
     for worker in ("shop-7f2a", "shop-91c4"):
         client.claim(worker, limit=6, lease_ms=600_000)
 

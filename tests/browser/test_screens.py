@@ -176,7 +176,7 @@ def busy_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
     settings = {"GROUP_COMMIT_INTERVAL_MS": "100"}
     with run_broker(tmp_path_factory.mktemp("busy"), settings=settings) as broker:
         with broker.client() as client:
-            fill_queue(client)
+            fill_queue(client, waiting=0)
         with run_traffic(broker):
             yield broker
 
