@@ -20,6 +20,7 @@ STAMP := $(VENV)/installed-$(PYTHON_VERSION)
 HAS_NODE := $(shell command -v npm >/dev/null 2>&1 && node -e 'const [a, b] = process.versions.node.split("."); process.exit(a > 20 || (a == 20 && b >= 19) ? 0 : 1)' 2>/dev/null && echo yes)
 PAGE_SOURCES := webui/index.html webui/vite.config.ts webui/tsconfig.json \
 	$(shell find webui/src webui/plugins -type f)
+CEPH := ceph-mon ceph-osd ceph-common radosgw
 PAGE := osqueue/server/static/index.html
 PAGE_STAMP := webui/node_modules/.installed
 ifeq ($(HAS_NODE),yes)
@@ -31,11 +32,11 @@ WITH_NODE := no-node
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run page dev test coverage sim lint format types bench check clean no-node
+.PHONY: help setup run page dev test test-ceph coverage sim lint format types bench check clean no-node
 
 help: ## list what there is to do
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/\1|\2/' | \
-		while IFS='|' read -r name text; do printf '  make %-8s %s\n' "$$name" "$$text"; done
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1|\2/' | \
+		while IFS='|' read -r name text; do printf '  make %-9s %s\n' "$$name" "$$text"; done
 	@echo
 	@echo '  PYTHON=python3.13 chooses the interpreter (3.11 or newer);'
 	@echo '  ARGS="..." is passed on, as in: make test ARGS="tests/core -x"'
@@ -57,6 +58,20 @@ ifeq ($(HAS_NODE)$(ARGS),yes)
 	@cd webui && node_modules/.bin/vitest run --reporter=dot
 endif
 	@$(BIN)/python -m pytest $(ARGS)
+
+# Its files are not named as tests are, so that `make test` does not collect them.
+test-ceph: $(STAMP) ## run the S3 adapter against Ceph's gateway (Debian's packages; installed if you are root)
+	@missing=; for program in ceph-mon ceph-osd radosgw; do \
+		command -v $$program >/dev/null || missing=yes; done; \
+	if [ -n "$$missing" ]; then \
+		if [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then \
+			echo 'The tests on Ceph need its programs. As root on Debian or Ubuntu:' >&2; \
+			echo '  apt-get install --no-install-recommends $(CEPH)' >&2; exit 1; \
+		fi; \
+		apt-get update --quiet && DEBIAN_FRONTEND=noninteractive \
+			apt-get install --quiet --yes --no-install-recommends $(CEPH); \
+	fi
+	@$(BIN)/python -m pytest tests/ceph/gateway.py $(ARGS)
 
 coverage: $(STAMP) ## check that the tests of core and protocol take every branch of them
 	@$(BIN)/coverage run --branch --source=osqueue.core,osqueue.protocol -m pytest -q --no-header -p no:cacheprovider tests/core tests/protocol

@@ -35,6 +35,7 @@ __all__ = [
     "GcsXmlPeer",
     "Peers",
     "S3Peer",
+    "create_s3_bucket",
 ]
 
 BUCKET = "osqueue-tests"
@@ -90,14 +91,21 @@ _TRUST = {
 class S3Peer:
     """A running S3 store with an empty bucket."""
 
-    def __init__(self, program: Program, keys: AwsKeys) -> None:
+    def __init__(self, program: Program, keys: AwsKeys, *, quotes_etags: bool = True) -> None:
         self.program = program
         self.url = program.url
         self.keys = keys
+        self.quotes_etags = quotes_etags
 
     def open(self, url: str | None = None, *, prefix: str = "") -> HttpStore:
         """A store on its bucket, by way of `url` where one is given."""
-        dialect = S3Dialect(BUCKET, prefix, region=_REGION, endpoint_url=url or self.url)
+        dialect = S3Dialect(
+            BUCKET,
+            prefix,
+            region=_REGION,
+            endpoint_url=url or self.url,
+            quotes_etags=self.quotes_etags,
+        )
         return HttpStore(dialect, FixedSource(self.keys))
 
     def make_bucket(self, name: str, **rules: str) -> dict[str, str]:
@@ -106,7 +114,7 @@ class S3Peer:
         Returns: the settings of a broker on it, with keys that may do everything.
         """
         root = AwsKeys("test", "test")
-        _create_s3_bucket(self.url, root, name)
+        create_s3_bucket(self.url, root, name)
         for subject, document in rules.items():
             path = f"/{name}?{subject.replace('_', '-')}="
             _ask(self.url, root, "PUT", path, document, service="s3")
@@ -217,7 +225,7 @@ class Peers:
         _ask_iam(program.url, root, "PutRolePolicy", **role, **policy)
         become = {"PolicyName": "become", "PolicyDocument": json.dumps(_MAY_ASSUME_ROLE)}
         _ask_iam(program.url, root, "PutUserPolicy", **user, **become)
-        _create_s3_bucket(program.url, root)
+        create_s3_bucket(program.url, root)
         return S3Peer(program, keys)
 
     @cached_property
@@ -289,13 +297,14 @@ class Peers:
 
 def _s3_peer(program: Program) -> S3Peer:
     keys = AwsKeys("test", "test")
-    _create_s3_bucket(program.url, keys)
+    create_s3_bucket(program.url, keys)
     return S3Peer(program, keys)
 
 
-def _create_s3_bucket(url: str, keys: AwsKeys, name: str = BUCKET) -> None:
-    place = f"<LocationConstraint>{_REGION}</LocationConstraint>"
-    body = f"<CreateBucketConfiguration>{place}</CreateBucketConfiguration>"
+def create_s3_bucket(url: str, keys: AwsKeys, name: str = BUCKET, *, region: str = _REGION) -> None:
+    """Create the bucket; an empty region: wherever the store puts it."""
+    place = f"<LocationConstraint>{region}</LocationConstraint>"
+    body = f"<CreateBucketConfiguration>{place}</CreateBucketConfiguration>" if region else ""
     _ask(url, keys, "PUT", f"/{name}", body, service="s3")
 
 
