@@ -3,12 +3,14 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { JobStatus } from "../../connection/results.ts";
 import { stats } from "../../live/queue.ts";
+import { knownTypes } from "../../live/types.ts";
 import { type Chip, Chips } from "../../parts/Chips.tsx";
 import { setQuery } from "../../router/router.ts";
 import type { View } from "./filter.ts";
 
 const TYPING_MS = 250;
 const FIELD_ID = "job-text";
+const TYPES_ID = "job-types";
 
 /** For the key `/`. */
 export function focusFilter(): void {
@@ -34,7 +36,12 @@ export function FilterBar({ view }: { view: View }) {
         chosen={status ?? ""}
         onChoose={(value) => setQuery({ status: value })}
       />
-      <Field label="Type" name="type" value={type ?? ""} placeholder="Type" />
+      <Field label="Type" name="type" value={type ?? ""} placeholder="Type" list={TYPES_ID} />
+      <datalist id={TYPES_ID}>
+        {knownTypes.value.map((one) => (
+          <option key={one} value={one} />
+        ))}
+      </datalist>
       <Field
         id={FIELD_ID}
         label="Id or text"
@@ -62,10 +69,12 @@ interface Given {
   name: string;
   value: string;
   placeholder: string;
+  /** The id of a list of suggestions. */
+  list?: string;
 }
 
 /** A field that waits until the typing pauses. */
-function Field({ id, label, name, value, placeholder }: Given) {
+function Field({ id, label, name, value, placeholder, list }: Given) {
   const [typed, setTyped] = useState(value);
   const timer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
   const commit = (text: string) => {
@@ -77,6 +86,7 @@ function Field({ id, label, name, value, placeholder }: Given) {
   return (
     <input
       id={id}
+      {...(list === undefined ? {} : { list })}
       type="search"
       aria-label={label}
       placeholder={placeholder}

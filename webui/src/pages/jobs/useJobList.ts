@@ -2,7 +2,9 @@
 
 import { effect, useSignalEffect } from "@preact/signals";
 import { useEffect, useRef, useState } from "preact/hooks";
+import type { JobList as Page } from "../../connection/results.ts";
 import { ask, changes, connection, stats } from "../../live/queue.ts";
+import { noteTypes } from "../../live/types.ts";
 import { keyOf, type View } from "./filter.ts";
 import { JobList } from "./job_list.ts";
 
@@ -27,7 +29,7 @@ export function useJobList(view: View): Listed {
   const latest = useRef<JobList>(undefined);
 
   useEffect(() => {
-    const next = new JobList(view, ask, arePayloadsSmall());
+    const next = new JobList(view, askAndNote, arePayloadsSmall());
     latest.current = next;
     next.want(0, FIRST_ROWS);
     // The old rows stay until the new ones are there.
@@ -62,6 +64,13 @@ export function useJobList(view: View): Listed {
     if (isWaitingEmpty) listAgain();
   }, [isWaitingEmpty]);
   return { list, isOutdated, listAgain };
+}
+
+/** Asks for jobs; what types they have is worth suggesting. */
+async function askAndNote(method: string, params: object): Promise<unknown> {
+  const page = await ask<Page>(method, params);
+  noteTypes(page.jobs.map(({ type }) => type));
+  return page;
 }
 
 function arePayloadsSmall(): boolean {

@@ -6,6 +6,7 @@ import { useKeys } from "../../frame/useKeys.ts";
 import { connection, past, session, stats } from "../../live/queue.ts";
 import { type Fetched, fetchDocument } from "./fetch_document.ts";
 import { HeaderLine } from "./HeaderLine.tsx";
+import { countNewer } from "./newer.ts";
 import { focusSearch, Search } from "./Search.tsx";
 import { type Place, Sections } from "./Sections.tsx";
 import "./state.css";
@@ -77,18 +78,22 @@ function describe(fetched: Fetched | undefined, bytes: number): string {
   return `queue.json as committed: ${size}${end}`;
 }
 
-/** How far what is shown lies behind. */
+/** How far what is shown lies behind. A heartbeat of the broker is nothing to look at. */
 function Newer({ fetched, onShow }: { fetched: Fetched | undefined; onShow: () => void }) {
   const shown = fetched?.document.header?.commitId;
   const now = stats.value?.commitId;
-  if (shown === undefined || now === undefined || shown === now) return null;
-  const commits = past.value.commits.filter(({ outcome }) => outcome === "landed");
-  const index = commits.findIndex(({ commitId }) => commitId === shown);
-  const count = index < 0 ? 0 : commits.length - 1 - index;
-  const what = count === 1 ? "1 newer commit" : `${formatCount(count)} newer commits`;
+  if (typeof shown !== "string" || now === undefined) return null;
+  const count = countNewer(past.value.commits, shown, now);
+  if (count === 0) return null;
+  const what =
+    count === undefined
+      ? "Newer commits"
+      : count === 1
+        ? "1 newer commit"
+        : `${formatCount(count)} newer commits`;
   return (
     <button type="button" class="chip" onClick={onShow}>
-      {count > 0 ? what : "newer commits"} <span class="news-verb">Show</span>
+      {what} <span class="news-verb">Show</span>
     </button>
   );
 }
