@@ -44,7 +44,7 @@ class InstantBroker:
     def steady_ms(self) -> int:
         return time.monotonic_ns() // 1_000_000
 
-    async def submit(self, requests: Sequence[Any]) -> list[JobsSubmitted]:
+    async def submit(self, requests: Sequence[Any], *, until_settled: bool) -> list[JobsSubmitted]:
         return [JobsSubmitted([job.id for job in request.jobs]) for request in requests]
 
 

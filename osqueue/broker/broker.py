@@ -178,13 +178,17 @@ class Broker:
         """Who leads as far as this broker knows."""
         return Leader(self.epoch, self.leader_address)
 
-    async def submit(self, requests: Sequence[Request]) -> list[Outcome]:
+    async def submit(
+        self, requests: Sequence[Request], *, until_settled: bool = False
+    ) -> list[Outcome]:
         """Ask the queue, all in one batch. Returns the outcomes in order, refusals among them.
 
         An outcome that is not a refusal is durable.
 
         Cancellation: the caller stops waiting. What it asked for may still be committed; jobs that
-        it claimed are given back.
+        it claimed are given back. With `until_settled` it is cancelled only when all that is known,
+        so that whoever counts its bytes counts them for as long as they are kept; none of such
+        requests may be a claim that waits.
         """
         refusal = self._refusal()
         if refusal is not None:
@@ -201,6 +205,9 @@ class Broker:
         finally:
             if not waiter.settled.is_set():
                 term.abandon(waiter)
+                if until_settled:
+                    with trio.CancelScope(shield=True):
+                        await waiter.settled.wait()
         assert not waiter.unsettled_count, "a settled ticket has every outcome"
         return cast("list[Outcome]", waiter.outcomes)
 

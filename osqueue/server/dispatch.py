@@ -315,7 +315,8 @@ class Dispatcher:
             refusal = Unavailable(f"The broker is stopping: {self._drain_reason}")
             return [refusal] * len(requests)
         if not is_waiting:
-            return await self.broker.submit(requests)
+            # The memory of a client that has left is free when its requests are out of it.
+            return await self.broker.submit(requests, until_settled=True)
         [request] = requests
         outcome: Outcome = Unavailable(f"The broker is stopping: {self._drain_reason}")
         if isinstance(request, ClaimJobs):

@@ -269,7 +269,7 @@ class TestSmallFrames(SmallFrames):
 async def test_broker_that_does_not_lead_refuses_everything(
     served: Served, dispatcher: Dispatcher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def submit(requests: list[object]) -> list[Outcome]:
+    async def submit(requests: list[object], **_: bool) -> list[Outcome]:
         return [NotLeader("no", epoch=3, broker_address="b:1") for _ in requests]
 
     monkeypatch.setattr(served.broker, "submit", submit)

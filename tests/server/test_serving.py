@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import random
 import socket
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
 import pytest
 import trio
 
 from osqueue.server.serving import ListenError, Server, explain, hypercorn_config
 from osqueue.settings import Settings
-from tests.server.harness import Served
+from storage_adapters.contract import Condition, Version
+from storage_adapters.memory import MemoryStore
+from tests.server.harness import Served, serve
 
 
 def unbound(served: Served, **settings: object) -> Server:
@@ -125,3 +129,64 @@ def test_hypercorn_is_bounded_by_our_limits() -> None:
     assert config.include_server_header is False
     assert config.read_timeout is None
     assert config.log.access_logger is None
+
+
+class HeldStore(MemoryStore):
+    """A store whose writes wait until they are let go."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.may_write = trio.Event()
+        self.may_write.set()
+
+    async def put(
+        self,
+        key: str,
+        chunks: Sequence[bytes],
+        *,
+        condition: Condition,
+        metadata: Mapping[str, str] | None = None,
+    ) -> Version:
+        await self.may_write.wait()
+        return await super().put(key, chunks, condition=condition, metadata=metadata)
+
+
+@pytest.mark.parametrize("is_websocket", [True, False])
+async def test_client_that_leaves_keeps_its_share_of_memory_until_its_jobs_are_settled(
+    nursery: trio.Nursery, seeded_random: random.Random, is_websocket: bool
+) -> None:
+    store = HeldStore()
+    settings = Settings(broker_port=0, storage_backend="memory", received_bytes_max=8_388_608)
+    served = await serve(nursery, settings, seeded_random, store=store)
+    store.may_write = trio.Event()
+    jobs = {"jobs": [{"jobId": f"j{number}", "payload": "x" * 200_000} for number in range(25)]}
+    intake = served.server.intake
+
+    async def leave_behind() -> None:
+        """Ask for something large, and go as soon as all of it has arrived."""
+        held = intake.bytes_held
+        if is_websocket:
+            client = await served.open_websocket()
+            await client.send_json({"id": 1, "method": "submitJobs", "params": jobs})
+        else:
+            body = msgspec.json.encode(jobs)
+            stream = await served.connect()
+            await stream.send_all(
+                b"POST /v1/jobs/batch HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n"
+                % len(body)
+            )
+            await stream.send_all(body)
+        while intake.bytes_held < held + 4_900_000 or intake.receiving:
+            await trio.lowlevel.checkpoint()
+        await (client.aclose() if is_websocket else stream.aclose())
+
+    with trio.fail_after(20):
+        await leave_behind()
+        await trio.sleep(0.05)
+        assert intake.bytes_held > 4_900_000, "its jobs wait for the store still"
+        assert (await served.request("GET", "/healthz")).status == 200
+        store.may_write.set()
+        while intake.bytes_held:
+            await trio.lowlevel.checkpoint()
+        assert (await served.request("GET", "/v1/stats")).json()["total"] == 25
+    nursery.cancel_scope.cancel()

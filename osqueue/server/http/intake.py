@@ -1,6 +1,7 @@
 """The memory for requests on their way in, shared by all connections so that none takes it all.
 
-A body or message counts from its first byte until its calls are answered. What each connection
+A body or message counts from its first byte until its calls are answered, or settled where their
+client has left. What each connection
 holds first, `FREE_BYTES`, is not counted: small requests are served whatever the others do. When
 the rest is used up, whoever receives more waits for room, and the slowest make it: a body that
 needs more than a second for its next 64 KiB is given up, the slowest first. Where nobody is slow,
