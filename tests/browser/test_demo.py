@@ -46,10 +46,10 @@ def test_burst_of_one_tab_is_worked_off_by_two_others_and_seen_live_in_a_fourth(
     assert len(seen) > 10, f"the dashboard jumped instead of counting: {seen}"
     expect(dashboard.get_by_role("table", name="Activity")).to_contain_text("completed")
 
-    completed = [read_number(page, "completed") for page in workers]
+    completed = [read_number(page, "Completed") for page in workers]
     assert sum(completed) == JOBS
     assert min(completed) > 0, completed
-    assert [read_number(page, "lost") for page in workers] == [0, 0]
+    assert [read_number(page, "Lost") for page in workers] == [0, 0]
     with broker.client() as client:
         jobs = list(client.iterate_jobs())
         assert client.stats().completed_total == JOBS

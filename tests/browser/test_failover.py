@@ -63,15 +63,15 @@ def test_producer_workers_and_dashboard_go_on_and_nothing_is_lost(
         producer = open_producer(tabs, leader, mode="Steady", field="Jobs a second", value=20)
         producer.get_by_role("button", name="Start").click()
         for page in workers:
-            wait_for_number(page, "completed", 10)
-        before = [read_number(page, "completed") for page in workers]
+            wait_for_number(page, "Completed", 10)
+        before = [read_number(page, "Completed") for page in workers]
         submitted = read_number(producer, "Submitted")
 
         leader.kill()
         for page in (dashboard, producer, *workers):
             expect(page.locator(".badge")).to_contain_text(f"leader {standby.address} · epoch 2")
         for page, count in zip(workers, before, strict=True):
-            wait_for_number(page, "completed", count + 20)
+            wait_for_number(page, "Completed", count + 20)
         wait_for_number(producer, "Submitted", submitted + 60)
         producer.get_by_role("button", name=re.compile("^Stop")).click()
 
@@ -80,9 +80,9 @@ def test_producer_workers_and_dashboard_go_on_and_nothing_is_lost(
         seen = seen_numbers(dashboard)
         assert seen == sorted(seen), "the count of done jobs went back"
         # Each took its part on both sides; every job was done once, by one of them.
-        completed = [read_number(page, "completed") for page in workers]
+        completed = [read_number(page, "Completed") for page in workers]
         assert sum(completed) == submitted, [page.inner_text("main") for page in workers]
-        assert [read_number(page, "lost") for page in workers] == [0, 0]
+        assert [read_number(page, "Lost") for page in workers] == [0, 0]
         check_everything_is_done(standby, submitted)
 
 

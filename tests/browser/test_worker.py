@@ -38,11 +38,11 @@ def test_stopped_tab_finishes_what_it_holds_and_claims_no_more(broker: Broker, t
         expect(page.get_by_role("progressbar")).to_have_count(1)
         page.get_by_role("button", name="Stop").click()
         client.submit({}, job_id="later")
-        wait_for_number(page, "completed", 1)
+        wait_for_number(page, "Completed", 1)
         expect(page.get_by_text("Not working")).to_be_visible()
         [job] = client.claim("another")
         assert job.job_id == "later"
-        assert read_number(page, "lost") == 0
+        assert read_number(page, "Lost") == 0
 
 
 def test_job_that_is_cancelled_leaves_the_tab(broker: Broker, tabs: Tabs) -> None:
@@ -52,5 +52,5 @@ def test_job_that_is_cancelled_leaves_the_tab(broker: Broker, tabs: Tabs) -> Non
         expect(page.get_by_role("progressbar")).to_have_count(1)
         client.cancel("unwanted")
         expect(page.get_by_role("progressbar")).to_have_count(0)
-        wait_for_number(page, "given back", 1)
+        wait_for_number(page, "Given back", 1)
         assert [job.status for job in client.iterate_jobs()] == []

@@ -97,7 +97,13 @@ function Slider({ label, value, min, max, unit }: SliderGiven) {
 
 function Totals() {
   const { claimed, completed, failed, lost, givenBack } = totals.value;
-  const figures = { claimed, completed, failed, lost, "given back": givenBack };
+  const figures = {
+    Claimed: claimed,
+    Completed: completed,
+    Failed: failed,
+    Lost: lost,
+    "Given back": givenBack,
+  };
   return (
     <dl class="numbers">
       {Object.entries(figures).map(([name, count]) => (
