@@ -246,7 +246,7 @@ class Client(OperatorCalls):
 
         Args:
             events: `stats` (StatsEvent), `jobs` (JobsEvent), `commit` (CommitEvent), `leader`
-                (LeaderEvent).
+                (LeaderEvent), `history` (HistoryEvent).
 
         Raises:
             ValueError: there are no such events.

@@ -12,13 +12,13 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 from types import TracebackType
-from typing import Literal, Self, cast, get_args
+from typing import Literal, Self, TypeVar, cast, get_args
 
 import msgspec
 import trio
 from msgspec.msgpack import Decoder
 
-from osqueue.client.operations.figures import Stats
+from osqueue.client.operations.figures import History, Stats
 from osqueue.client.requests import encode_params
 from osqueue.client.transports.bell import Bell
 from osqueue.core.errors import QueueError
@@ -29,6 +29,7 @@ __all__ = [
     "Event",
     "EventName",
     "Gap",
+    "HistoryEvent",
     "JobChange",
     "JobsEvent",
     "LeaderEvent",
@@ -38,12 +39,14 @@ __all__ = [
     "check_names",
 ]
 
-EventName = Literal["stats", "jobs", "commit", "leader"]
+EventName = Literal["stats", "jobs", "commit", "leader", "history"]
 
 JOBS_KEPT_MAX = 10_000
 """Jobs whose changes wait for one reader."""
 COMMITS_KEPT_MAX = 1_000
 """Commits that wait for one reader."""
+HISTORIES_KEPT_MAX = 600
+"""Seconds of figures that wait for one reader: all that a leader remembers."""
 
 
 class StatsEvent(msgspec.Struct, frozen=True):
@@ -94,18 +97,30 @@ class LeaderEvent(msgspec.Struct, frozen=True, rename="camel"):
     broker_address: str = ""
 
 
+class HistoryEvent(msgspec.Struct, frozen=True):
+    """What a second has brought: figures, writes, takeovers.
+
+    The first one tells the last five minutes, also after a reconnect: then what is known comes
+    again, and the later one holds.
+    """
+
+    history: History
+
+
 class Gap(msgspec.Struct, frozen=True):
     """Events were missed here: look again at what matters, the next events go on from there."""
 
     reason: Literal["resubscribed", "fell behind"]
 
 
-Event = StatsEvent | JobsEvent | CommitEvent | LeaderEvent | Gap
+Kept = TypeVar("Kept", CommitEvent, HistoryEvent)
+Event = StatsEvent | JobsEvent | CommitEvent | LeaderEvent | HistoryEvent | Gap
 
 STATS = Decoder(Stats)
 JOBS = Decoder(list[JobChange])
 COMMIT = Decoder(CommitEvent)
 LEADER = Decoder(LeaderEvent)
+HISTORY = Decoder(History)
 
 
 class Subscription:
@@ -128,6 +143,7 @@ class Subscription:
         self._newest: dict[EventName, StatsEvent | LeaderEvent] = {}
         self._jobs: dict[str, JobChange] = {}
         self._commits: deque[CommitEvent] = deque()
+        self._histories: deque[HistoryEvent] = deque()
         self._due: dict[EventName, None] = {}
         """The kinds that have something, the one that is next first."""
 
@@ -176,7 +192,9 @@ class Subscription:
         """The broker was told anew: what it had not sent by then is lost."""
         self._drop_jobs()
         self._commits.clear()
+        self._histories.clear()
         self._due.pop("commit", None)
+        self._due.pop("history", None)
         # A reader who waits to enter has heard nothing yet, and looks after that.
         self._gap = Gap("resubscribed") if self._is_agreed.is_set() else None
         self._has_more.ring()
@@ -194,16 +212,21 @@ class Subscription:
             case JobsEvent(jobs):
                 self._put_jobs(jobs)
             case CommitEvent():
-                self._commits.append(found)
-                if len(self._commits) > COMMITS_KEPT_MAX:
-                    self._commits.popleft()
-                    self.fall_behind()
+                self._put_last(self._commits, found, COMMITS_KEPT_MAX)
+            case HistoryEvent():
+                self._put_last(self._histories, found, HISTORIES_KEPT_MAX)
             case StatsEvent() | LeaderEvent():
                 self._newest[name] = found
             case Gap():
                 raise AssertionError("a gap is no event of a broker")
         self._due[name] = None
         self._has_more.ring()
+
+    def _put_last(self, kept: deque[Kept], found: Kept, most: int) -> None:
+        kept.append(found)
+        if len(kept) > most:
+            kept.popleft()
+            self.fall_behind()
 
     def _put_jobs(self, changes: list[JobChange]) -> None:
         for change in changes:
@@ -240,12 +263,17 @@ class Subscription:
                 jobs, self._jobs = self._jobs, {}
                 return JobsEvent(list(jobs.values()))
             if name == "commit":
-                commit = self._commits.popleft()
-                if self._commits:
-                    self._due[name] = None
-                return commit
+                return self._take_first(name, self._commits)
+            if name == "history":
+                return self._take_first(name, self._histories)
             return self._newest.pop(name)
         return None
+
+    def _take_first(self, name: EventName, kept: deque[Kept]) -> Kept:
+        first = kept.popleft()
+        if kept:
+            self._due[name] = None
+        return first
 
 
 class Subscriptions:
@@ -367,3 +395,5 @@ def _decode(name: EventName, data: msgspec.Raw) -> Event:
             return COMMIT.decode(data)
         case "leader":
             return LEADER.decode(data)
+        case "history":
+            return HistoryEvent(HISTORY.decode(data))

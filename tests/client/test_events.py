@@ -15,6 +15,8 @@ from osqueue.client import (
     CommitEvent,
     Event,
     Gap,
+    History,
+    HistoryEvent,
     JobChange,
     JobsEvent,
     LeaderEvent,
@@ -23,7 +25,13 @@ from osqueue.client import (
     StatsEvent,
     Subscription,
 )
-from osqueue.client.events import COMMITS_KEPT_MAX, JOBS_KEPT_MAX, Subscriptions, check_names
+from osqueue.client.events import (
+    COMMITS_KEPT_MAX,
+    HISTORIES_KEPT_MAX,
+    JOBS_KEPT_MAX,
+    Subscriptions,
+    check_names,
+)
 from osqueue.core.errors import Forbidden, InvalidRequest, NotLeader
 from tests.client.brokers.flaky_proxy import FlakyProxy
 from tests.client.brokers.scripted_broker import Answer, Asked, Drop, ScriptedBroker
@@ -172,7 +180,7 @@ async def test_events_that_do_not_exist_are_refused(wrong: Any) -> None:
     if wrong == "stats":
         assert check_names(wrong) == {"stats"}
     else:
-        with pytest.raises(ValueError, match="stats, jobs, commit, leader"):
+        with pytest.raises(ValueError, match="stats, jobs, commit, leader, history"):
             check_names(wrong)
 
 
@@ -181,7 +189,7 @@ class Reader:
 
     def __init__(self, *, has_agreed: bool = True) -> None:
         self.subscriptions = Subscriptions()
-        names = check_names(["stats", "jobs", "commit", "leader"])
+        names = check_names(["stats", "jobs", "commit", "leader", "history"])
         self.subscription = Subscription(self.subscriptions, names)
         self.subscriptions.add(self.subscription)
         if has_agreed:
@@ -221,6 +229,37 @@ async def test_a_slow_reader_gets_the_newest_of_everything(
         JobsEvent([JobChange("b", "unclaimed", "t", 1), JobChange("a", "completed", "t", 1)]),
         CommitEvent("1-2", 1),
     ]
+
+
+async def test_a_real_broker_tells_its_figures_by_the_second(broker_url: str) -> None:
+    async with Client(broker_url) as client, client.subscribe(["history"]) as events:
+        first = await anext(events)
+        assert isinstance(first, HistoryEvent)
+        assert [takeover.epoch for takeover in first.history.takeovers] == [1]
+        await client.submit({}, type="t")
+        submitted = 0
+        while submitted == 0:
+            news = await anext(events)
+            assert isinstance(news, HistoryEvent)
+            submitted += sum(news.history.buckets.submitted)
+        assert submitted == 1
+
+
+async def test_seconds_of_figures_wait_for_a_slow_reader_to_a_bound(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    reader = Reader()
+    for second in (1, 2):
+        reader.put("history", {"from": second})
+    assert await reader.read() == [HistoryEvent(History(begin=second)) for second in (1, 2)]
+    for second in range(HISTORIES_KEPT_MAX + 1):
+        reader.put("history", {"from": second})
+    gap, *histories = await reader.read()
+    assert gap == Gap("fell behind")
+    assert len(histories) == HISTORIES_KEPT_MAX
+    reader.put("history", {"from": 1})
+    reader.subscription.resubscribed()
+    assert await reader.read() == [Gap("resubscribed")]
 
 
 async def test_a_reader_that_falls_behind_is_told(

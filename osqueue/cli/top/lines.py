@@ -6,7 +6,16 @@ import msgspec
 
 from osqueue.cli.endings import printable
 from osqueue.cli.top.watched_queue import Lost
-from osqueue.client import CommitEvent, Event, Gap, JobsEvent, LeaderEvent, Stats, StatsEvent
+from osqueue.client import (
+    CommitEvent,
+    Event,
+    Gap,
+    HistoryEvent,
+    JobsEvent,
+    LeaderEvent,
+    Stats,
+    StatsEvent,
+)
 
 __all__ = ["commit_text", "json_line", "leader_text", "plain_lines"]
 
@@ -29,6 +38,8 @@ def json_line(event: Event | Lost) -> str:
             line = EventLine("commit", event)
         case LeaderEvent():
             line = EventLine("leader", event)
+        case HistoryEvent(history):
+            line = EventLine("history", history)
         case Gap():
             line = EventLine("gap", event)
         case Lost():
@@ -52,6 +63,9 @@ def plain_lines(event: Event | Lost) -> list[str]:
             lines = [f"commit  {commit_text(event)}"]
         case LeaderEvent():
             lines = [f"leader  {leader_text(event)}"]
+        case HistoryEvent():
+            # For programs. People get `osqueue history`.
+            lines = []
         case Gap(reason):
             lines = [f"gap     {reason}: something was missed"]
         case Lost(reason):

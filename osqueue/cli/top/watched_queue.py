@@ -13,6 +13,7 @@ from osqueue.client import (
     CommitEvent,
     Event,
     Gap,
+    HistoryEvent,
     JobChange,
     JobsEvent,
     LeaderEvent,
@@ -83,6 +84,9 @@ class WatchedQueue:
                 self.commit, self.commit_at = event, now
             case LeaderEvent():
                 self.leader = event
+            case HistoryEvent():
+                # The screen makes its rates of the counts.
+                pass
             case Gap():
                 self.gaps += 1
                 self._counts = None
