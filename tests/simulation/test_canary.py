@@ -12,9 +12,12 @@ from typing import Any
 import pytest
 
 from osqueue.core.document import load_document
+from osqueue.core.fates import bulk
+from osqueue.core.fates.administering import cancel
 from osqueue.core.group_commit import GroupCommit
 from osqueue.core.ids import CommitId
-from osqueue.core.mutations import ExpireJobs, Mutation, ReadStats
+from osqueue.core.job import Job
+from osqueue.core.mutations import CancelJobs, DeleteJobs, ExpireJobs, Mutation, ReadStats
 from osqueue.core.queries import evaluate_query
 from osqueue.core.queue_state import QueueState
 from osqueue.core.reads.committed_view import CommittedView
@@ -91,6 +94,21 @@ def names_commits_without_the_broker(patch: pytest.MonkeyPatch) -> None:
         return CommitId(epoch, self._sequence, "0" * 16)
 
     patch.setattr(CommitIds, "next", next_id)
+
+
+@canary("durability", "linearizability")
+def says_that_many_are_deleted_and_keeps_them(patch: pytest.MonkeyPatch) -> None:
+    patch.setitem(bulk._CHANGES, DeleteJobs, lambda state, job: None)
+
+
+@canary("durability", "no job is lost", "causes", "linearizability")
+def cancels_all_jobs_where_some_are_named(patch: pytest.MonkeyPatch) -> None:
+    def takes_no_heed(state: QueueState, job: Job) -> None:
+        for one in list(state.table.by_id.values()):
+            if one.status in ("scheduled", "unclaimed"):
+                cancel(state, one)
+
+    patch.setitem(bulk._CHANGES, CancelJobs, takes_no_heed)
 
 
 @canary("refusals", "committed memory")

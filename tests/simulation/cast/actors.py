@@ -15,10 +15,13 @@ from osqueue.core.errors import JobNotHeld, QueueError
 from osqueue.core.job import JobError
 from osqueue.core.mutations import (
     CancelJob,
+    CancelJobs,
+    ChangeJobs,
     ClaimJobs,
     CompleteJobs,
     Completion,
     DeleteJob,
+    DeleteJobs,
     FailJob,
     HeartbeatJobs,
     JobFilter,
@@ -33,6 +36,7 @@ from osqueue.core.mutations import (
     Request,
     ResumeQueue,
     RetryJob,
+    RetryJobs,
     SnoozeJob,
     SubmitJobs,
 )
@@ -392,6 +396,8 @@ class Operator(Actor):
                 return RedriveDead(
                     selection=JobSelection(filter=wanted, limit=random.choice([0, 1]))
                 )
+            case "many":
+                return self._change_many(sorted(jobs))
             case "pause":
                 return PauseQueue(type=random.choice([None, *TYPES]))
             case "stats":
@@ -400,6 +406,18 @@ class Operator(Actor):
                 return ReadJob(job_id=job_id)
             case _:
                 return ListJobs(limit=random.choice([2, 5, 100]), after_order=self._cursor)
+
+    def _change_many(self, job_ids: list[str]) -> ChangeJobs:
+        """Cancel, delete or retry jobs by their ids, or a few that pass a filter."""
+        random = self.random
+        kind = random.choice([CancelJobs, DeleteJobs, RetryJobs])
+        limit = random.choice([0, 1, 2])
+        if random.random() < 0.6:
+            named = [random.choice([*job_ids, "nobody"]) for _ in range(random.randint(1, 4))]
+            return kind(selection=JobSelection(job_ids=named, limit=limit))
+        status = random.choice([None, "dead", "scheduled"])
+        wanted = JobFilter(status=status, type=random.choice([None, *TYPES]))
+        return kind(selection=JobSelection(filter=wanted, limit=max(limit, 1)))
 
     def _mend(self) -> Task:
         for request in (ResumeQueue(), RedriveDead()):
@@ -411,5 +429,5 @@ class Operator(Actor):
         self.is_done = True
 
 
-_DEEDS = ("stats", "job", "list", "cancel", "delete", "retry", "redrive", "pause")
-_DEED_WEIGHTS = (5, 2, 2, 2, 2, 1, 2, 2)
+_DEEDS = ("stats", "job", "list", "cancel", "delete", "retry", "redrive", "pause", "many")
+_DEED_WEIGHTS = (5, 2, 2, 2, 2, 1, 2, 2, 3)

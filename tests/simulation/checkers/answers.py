@@ -17,9 +17,11 @@ from osqueue.core.errors import JobNotFound, JobNotHeld, QueueError, QueueFull, 
 from osqueue.core.job import Job
 from osqueue.core.mutations import (
     CancelJob,
+    ChangeJobs,
     ClaimJobs,
     CompleteJobs,
     DeleteJob,
+    DeleteJobs,
     FailJob,
     HeartbeatJobs,
     ListJobs,
@@ -34,6 +36,7 @@ from osqueue.core.outcomes import (
     JobDeleted,
     JobFailed,
     JobRead,
+    JobsChanged,
     JobsClaimed,
     JobsCompleted,
     JobsExtended,
@@ -90,6 +93,8 @@ class AnswerChecker:
         assert isinstance(request, SubmitJobs)
         for index, job_id in enumerate(outcome.job_ids):
             if job_id not in self._ledger.first_seen:
+                if self._ledger.may_be_removed_unseen(request.jobs[index]):
+                    continue
                 raise Violation(_DURABILITY, f"{record} got ok, {job_id} was never stored")
             if index not in outcome.duplicates and job_id != request.jobs[index].id:
                 raise Violation("answers", f"{record} got another id: {outcome}")
@@ -175,7 +180,8 @@ class AnswerChecker:
                 continue
             self._must_have_ended(record, lease.job_id, lease.attempt, ("completed", "gone"))
             for job in done.submit:
-                if job.id not in self._ledger.first_seen and not job.unique_key:
+                is_stored = job.id in self._ledger.first_seen or bool(job.unique_key)
+                if not is_stored and not self._ledger.may_be_removed_unseen(job):
                     raise Violation("follow-ups", f"{record} got ok, {job.id} was never stored")
         if outcome.claimed is not None:
             self._claimed(record, outcome.claimed, window)
@@ -229,6 +235,25 @@ class AnswerChecker:
         assert isinstance(request, DeleteJob)
         if request.job_id in self._ledger.jobs:
             raise Violation(_DURABILITY, f"{record} got ok, the job is there")
+
+    def _changed(
+        self, record: CallRecord, outcome: JobsChanged, window: list[StoredVersion]
+    ) -> None:
+        request = record.request
+        assert isinstance(request, ChangeJobs)
+        selection = request.selection
+        if selection.limit and outcome.count > selection.limit:
+            raise Violation("answers", f"{record} got {outcome}, its limit is {selection.limit}")
+        if selection.job_ids is None:
+            return
+        named = set(selection.job_ids)
+        if outcome.count + outcome.skipped > len(named):
+            raise Violation("answers", f"{record} got {outcome} for {named}")
+        if not selection.limit and outcome.count + outcome.skipped != len(named):
+            raise Violation("answers", f"{record} got {outcome} for {named}")
+        is_all_gone = isinstance(request, DeleteJobs) and outcome.count == len(named)
+        if is_all_gone and named & self._ledger.jobs.keys():
+            raise Violation(_DURABILITY, f"{record} got {outcome}, some of {named} are there")
 
     def _paused(self, record: CallRecord, outcome: Outcome, window: list[StoredVersion]) -> None:
         request = record.request
@@ -362,6 +387,7 @@ _CHECKS: dict[type[Any], Callable[..., None]] = {
     JobSnoozed: AnswerChecker._snoozed,
     JobCancelled: AnswerChecker._cancelled,
     JobDeleted: AnswerChecker._deleted,
+    JobsChanged: AnswerChecker._changed,
     QueuePaused: AnswerChecker._paused,
     QueueStats: AnswerChecker._stats,
     JobsListed: AnswerChecker._listed,

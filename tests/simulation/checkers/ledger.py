@@ -15,9 +15,12 @@ from typing import TYPE_CHECKING
 from osqueue.core.errors import OutcomeUnknown
 from osqueue.core.mutations import (
     CancelJob,
+    CancelJobs,
+    ChangeJobs,
     ClaimJobs,
     CompleteJobs,
     DeleteJob,
+    DeleteJobs,
     FailJob,
     HeartbeatJobs,
     NewJob,
@@ -26,6 +29,7 @@ from osqueue.core.mutations import (
     Request,
     ResumeQueue,
     RetryJob,
+    RetryJobs,
     SnoozeJob,
     SubmitJobs,
 )
@@ -38,6 +42,11 @@ if TYPE_CHECKING:
 __all__ = ["Ledger"]
 
 Attempt = tuple[str, int]
+_OF_MANY: dict[type[Request], type[ChangeJobs]] = {
+    CancelJob: CancelJobs,
+    DeleteJob: DeleteJobs,
+    RetryJob: RetryJobs,
+}
 _KEY_HOLDERS = ("scheduled", "unclaimed", "in_progress")
 
 
@@ -57,6 +66,8 @@ class Ledger:
         """By job id: settlements and administration."""
         self.submits: dict[str, CallRecord] = {}
         self.claims: dict[tuple[str, str], CallRecord] = {}
+        self.bulk: list[CallRecord] = []
+        """What was asked of many jobs at once, but for redrives."""
         self.redrives: list[CallRecord] = []
         self.resumes: list[CallRecord] = []
         self.pauses: list[CallRecord] = []
@@ -112,6 +123,8 @@ class Ledger:
                 self.asked[request.job_id].append(record)
             case RedriveDead():
                 self.redrives.append(record)
+            case ChangeJobs():
+                self.bulk.append(record)
             case ResumeQueue():
                 self.resumes.append(record)
             case PauseQueue():
@@ -347,7 +360,32 @@ class Ledger:
         self._world.coverage.transitions[f"attempt {how}"] += 1
 
     def _asks(self, job_id: str, kind: type[Request]) -> bool:
-        return any(isinstance(record.request, kind) for record in self.asked.get(job_id, ()))
+        if any(isinstance(record.request, kind) for record in self.asked.get(job_id, ())):
+            return True
+        of_many = _OF_MANY.get(kind)
+        return of_many is not None and any(
+            isinstance(record.request, of_many) and self._may_select(record.request, job_id)
+            for record in self.bulk
+        )
+
+    def may_be_removed_unseen(self, job: NewJob) -> bool:
+        """Whether many jobs were cancelled or deleted that may have held it in its own write."""
+        since_ms = self.submits[job.id].issued_ms
+        return any(
+            isinstance(record.request, CancelJobs | DeleteJobs)
+            and record.request.selection.job_ids is None
+            and record.request.selection.filter.type in (None, job.type)
+            and _may_apply_after(record, since_ms)
+            for record in self.bulk
+        )
+
+    def _may_select(self, request: ChangeJobs, job_id: str) -> bool:
+        """Whether the job can be one of those; its status is not looked at."""
+        selection = request.selection
+        if selection.job_ids is not None:
+            return job_id in selection.job_ids
+        kind = self.first_seen[job_id].jobs[job_id].type
+        return selection.filter.type in (None, kind)
 
     def _asks_end(self, kind: type[CompleteJobs | FailJob | SnoozeJob], job: JobView) -> bool:
         for record in self.asked.get(job.id, ()):

@@ -21,9 +21,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from osqueue.core.errors import JobNotFound, JobNotHeld, OutcomeUnknown, Unavailable, WrongStatus
 from osqueue.core.mutations import (
     CancelJob,
+    CancelJobs,
+    ChangeJobs,
     ClaimJobs,
     CompleteJobs,
     DeleteJob,
+    DeleteJobs,
     FailJob,
     HeartbeatJobs,
     ReadJob,
@@ -35,6 +38,7 @@ from osqueue.core.mutations import (
 from osqueue.core.outcomes import (
     JobCancelled,
     JobRead,
+    JobsChanged,
     JobsClaimed,
     JobsCompleted,
     JobsExtended,
@@ -90,6 +94,15 @@ def check_linearizability(world: World) -> None:
             is_open = _is_open(record)
             end = math.inf if is_open or record.told_ms is None else record.told_ms
             by_job[job_id].append(Operation(record, record.issued_ms, end, step, is_open))
+    for record in world.observer.records:
+        # What is chosen by a filter may be any job.
+        step = _of_many(record.request, None)
+        if step is not None and record.request.selection.job_ids is None:
+            is_open = _is_open(record)
+            if is_open or not _is_refused(record.outcome):
+                end = math.inf if is_open or record.told_ms is None else record.told_ms
+                for operations in by_job.values():
+                    operations.append(Operation(record, record.issued_ms, end, step, is_open))
     for job_id, operations in by_job.items():
         if not _has_order(operations):
             told = "\n".join(
@@ -238,6 +251,10 @@ def _steps(record: CallRecord, *, is_small_table: bool) -> list[tuple[str, Step]
                 return []
             after = (JobState("loose", lease.attempt), GONE)
             return [(lease.job_id, _end(request.worker_id, lease.attempt, *after))]
+        case ChangeJobs():
+            step = None if _is_refused(outcome) else _of_many(request, outcome)
+            job_ids = set(request.selection.job_ids or ()) if step is not None else ()
+            return [(job_id, step) for job_id in job_ids if step is not None]
         case CancelJob() | DeleteJob() | RetryJob() | ReadJob():
             step = _administration(request, outcome)
             return [] if step is None else [(request.job_id, step)]
@@ -290,6 +307,25 @@ def _administration(request: Request, outcome: Any) -> Step | None:
             return _cancel_later
         return _remove("loose")
     return _remove("loose", "completed") if isinstance(request, DeleteJob) else _stay("loose")
+
+
+def _of_many(request: Request, outcome: Any) -> Step | None:
+    """What cancelling or deleting many did to one of them; it may have been passed over."""
+    if not isinstance(request, CancelJobs | DeleteJobs):
+        return None
+    selection = request.selection
+    named = set(selection.job_ids or ())
+    is_surely_changed = isinstance(outcome, JobsChanged) and outcome.count == len(named)
+
+    def step(state: JobState) -> list[JobState]:
+        changed: list[JobState] = []
+        if isinstance(request, CancelJobs):
+            changed = [*_cancel_later(state), *_remove("loose")(state)]
+        else:
+            changed = _remove("loose", "completed")(state)
+        return changed if is_surely_changed and named else [state, *changed]
+
+    return step
 
 
 def _is_open(record: CallRecord) -> bool:
