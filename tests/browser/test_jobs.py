@@ -137,6 +137,64 @@ def test_keys_move_select_and_open(broker: Broker, tabs: Tabs) -> None:
     expect(page.locator(".job-row")).to_have_count(1)
 
 
+def test_back_closes_the_drawer_and_undoes_a_chip(broker: Broker, tabs: Tabs) -> None:
+    with broker.client() as client:
+        fill_queue(client)
+    page = tabs.open(f"{broker.url}/jobs")
+    drawer = page.get_by_role("complementary")
+    page.get_by_role("button", name=re.compile("^Dead")).click()
+    page.locator(".job-row").first.get_by_role("link").click()
+    expect(drawer).to_be_visible()
+    page.keyboard.press("j")
+    page.go_back()
+    expect(page).to_have_url(re.compile(r"/jobs\?status=dead$"))
+    expect(drawer).to_have_count(0)
+    # What was closed by hand leaves no step behind.
+    page.locator(".job-row").first.get_by_role("link").click()
+    expect(drawer).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(drawer).to_have_count(0)
+    expect(page).to_have_url(re.compile(r"/jobs\?status=dead$"))
+    page.go_back()
+    expect(page).to_have_url(re.compile("/jobs$"))
+
+
+def test_escape_closes_the_question_before_the_drawer(broker: Broker, tabs: Tabs) -> None:
+    with broker.client() as client:
+        client.submit({}, job_id="asked-about")
+    page = tabs.open(f"{broker.url}/jobs?job=asked-about")
+    drawer = page.get_by_role("complementary", name="Job asked-about")
+    expect(drawer.get_by_role("button", name="Cancel")).to_be_visible()
+    page.keyboard.press("c")
+    question = page.get_by_role("dialog", name="Cancel 1 job?")
+    expect(question.get_by_role("button", name="Leave it")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(question).to_have_count(0)
+    expect(drawer).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(drawer).to_have_count(0)
+
+
+def test_key_that_retries_in_vain_says_why(broker: Broker, tabs: Tabs) -> None:
+    with broker.client() as client:
+        fill_queue(client)
+        client.submit({}, unique_key="receipt-48211")
+    page = tabs.open(f"{broker.url}/jobs/{DEAD_JOB_ID}")
+    expect(page.get_by_role("button", name="Retry")).to_be_visible()
+    page.keyboard.press("r")
+    expect(page.get_by_role("alert")).to_contain_text("receipt-48211")
+
+
+def test_key_of_the_sheet_of_keys_closes_it(broker: Broker, tabs: Tabs) -> None:
+    page = tabs.open(f"{broker.url}/jobs")
+    expect(page.get_by_text("No jobs yet")).to_be_visible()
+    sheet = page.get_by_role("dialog", name="Keys")
+    page.keyboard.press("?")
+    expect(sheet).to_be_visible()
+    page.keyboard.press("?")
+    expect(sheet).to_have_count(0)
+
+
 def test_shift_and_click_select_a_range(broker: Broker, tabs: Tabs) -> None:
     with broker.client() as client:
         client.submit_many(NewJob(payload=number) for number in range(9))

@@ -10,7 +10,7 @@ export function KeySheet() {
   if (!isSheetOpen.value) return null;
   const keys = new Map(boundKeys.value.map((key) => [key.keys, key.what]));
   return (
-    <Dialog title="Keys" onClose={() => (isSheetOpen.value = false)}>
+    <Dialog title="Keys" data-keys onClose={() => (isSheetOpen.value = false)}>
       <dl class="keys">
         {[...keys].map(([typed, what]) => (
           <div key={typed}>

@@ -48,6 +48,12 @@ function isPressing(event: KeyboardEvent): boolean {
   return isOnControl !== null && (event.key === "Enter" || event.key === " ");
 }
 
+/** What is behind a dialog must not change unseen; the sheet of keys is closed by its own key. */
+function isForPage(event: KeyboardEvent): boolean {
+  const dialog = document.querySelector("dialog[open]");
+  return dialog === null || (event.key === "?" && dialog.hasAttribute("data-keys"));
+}
+
 export function listenToKeys(): void {
   document.addEventListener("keydown", (event) => {
     if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
@@ -55,7 +61,7 @@ export function listenToKeys(): void {
       if (event.key === "Escape") (event.target as HTMLElement).blur();
       return;
     }
-    if (isPressing(event) || document.querySelector("dialog[open]:not([data-keys])")) return;
+    if (isPressing(event) || !isForPage(event)) return;
     const key = findKey(event.key === "Enter" ? "enter" : event.key, event.timeStamp);
     if (key === undefined) return;
     event.preventDefault();

@@ -3,6 +3,7 @@
 import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
 import { QueueError } from "../connection/errors.ts";
+import { useKeys } from "../frame/useKeys.ts";
 import { type Done, isLive } from "../live/queue.ts";
 import { say } from "./LiveRegion.tsx";
 
@@ -10,14 +11,18 @@ interface Given {
   act: () => Promise<Done<unknown>>;
   /** What stands on the button meanwhile. */
   doing?: string;
+  /** A key that presses it, and what the sheet of keys says. */
+  hotkey?: { keys: string; what: string };
   class?: string;
   title?: string;
   children: ComponentChildren;
 }
 
-export function ActionButton({ act, doing = "Committing…", children, ...rest }: Given) {
+export function ActionButton({ act, doing = "Committing…", hotkey, children, ...rest }: Given) {
   const [isCommitting, setCommitting] = useState(false);
   const [problem, setProblem] = useState("");
+  const isDisabled = isCommitting || !isLive.value;
+  useKeys(hotkey === undefined ? [] : [{ ...hotkey, act: () => isDisabled || void press() }]);
 
   async function press(): Promise<void> {
     setCommitting(true);
@@ -35,7 +40,7 @@ export function ActionButton({ act, doing = "Committing…", children, ...rest }
 
   return (
     <>
-      <button type="button" {...rest} disabled={isCommitting || !isLive.value} onClick={press}>
+      <button type="button" {...rest} disabled={isDisabled} onClick={press}>
         {isCommitting ? doing : children}
       </button>
       {problem !== "" && (

@@ -8,6 +8,10 @@ import { theme } from "../frame/theme.ts";
 
 const HEIGHT = 150;
 const WINDOW_S = 300;
+/** Of labels: 1, 2, 5, 10, 20, ... No label would tell of what lies between whole numbers. */
+const WHOLE_STEPS = Array.from({ length: 13 }, (_, power) =>
+  [1, 2, 5].map((digit) => digit * 10 ** power),
+).flat();
 
 export interface Line {
   name: string;
@@ -24,9 +28,11 @@ interface Given {
   times: number[];
   lines: readonly Line[];
   format: (value: number) => string;
+  /** How far the labels may lie from each other, rising. */
+  steps?: readonly number[];
 }
 
-export function Chart({ label, times, lines, format }: Given) {
+export function Chart({ label, times, lines, format, steps = WHOLE_STEPS }: Given) {
   const frame = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
   const [under, setUnder] = useState<number | undefined>(undefined);
@@ -37,7 +43,7 @@ export function Chart({ label, times, lines, format }: Given) {
     const element = frame.current;
     if (element === null) return undefined;
     const made = new uPlot(
-      makeOptions(element, lines, format, setUnder),
+      makeOptions(element, lines, { format, steps }, setUnder),
       makeData(times, lines),
       element,
     );
@@ -86,7 +92,7 @@ function makeData(times: number[], lines: readonly Line[]): uPlot.AlignedData {
 function makeOptions(
   element: HTMLElement,
   lines: readonly Line[],
-  format: (value: number) => string,
+  { format, steps }: Required<Pick<Given, "format" | "steps">>,
   onCursor: (index: number | undefined) => void,
 ): uPlot.Options {
   const style = getComputedStyle(element);
@@ -121,7 +127,8 @@ function makeOptions(
         ...axis,
         grid,
         space: 36,
-        size: 52,
+        size: (_plot, labels) => Math.max(52, 14 + 6 * longest(labels)),
+        incrs: [...steps],
         values: (_plot, values) => values.map((value) => (value === 0 ? "0" : format(value))),
       },
     ],
@@ -139,6 +146,10 @@ function makeOptions(
       setCursor: [(plot) => onCursor(plot.cursor.idx ?? undefined)],
     },
   };
+}
+
+function longest(labels: readonly string[] | null): number {
+  return Math.max(0, ...(labels ?? []).map((label) => label.length));
 }
 
 function clockTimes(_plot: uPlot, values: number[]): string[] {

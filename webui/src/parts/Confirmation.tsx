@@ -44,7 +44,7 @@ export function Confirmation({ question, detail, verb, isDangerous, act, onClose
         </p>
       )}
       <footer>
-        <button type="button" onClick={onClose}>
+        <button type="button" data-first onClick={onClose}>
           Leave it
         </button>
         <button

@@ -1,4 +1,8 @@
-/** A modal dialog: focus stays inside, Escape closes it, the page behind stands still. */
+/**
+ * A modal dialog: focus stays inside, Escape closes it, the page behind stands still.
+ *
+ * Focus starts at what is marked with `data-first`, otherwise at the first control.
+ */
 
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef } from "preact/hooks";
@@ -6,18 +10,22 @@ import { useEffect, useRef } from "preact/hooks";
 interface Given {
   title: string;
   onClose: () => void;
+  /** It shows keys, and the one that opened it closes it. */
+  "data-keys"?: boolean;
   children: ComponentChildren;
 }
 
-export function Dialog({ title, onClose, children }: Given) {
+export function Dialog({ title, onClose, children, ...rest }: Given) {
   const dialog = useRef<HTMLDialogElement>(null);
   useEffect(() => {
     const element = dialog.current;
     element?.showModal();
+    element?.querySelector<HTMLElement>("[data-first]")?.focus();
     return () => element?.close();
   }, []);
   return (
     <dialog
+      {...rest}
       ref={dialog}
       class="dialog"
       aria-label={title}

@@ -17,6 +17,8 @@ export function Drawer({ title, onClose, children }: Given) {
     const before = document.activeElement;
     drawer.current?.focus();
     const onKey = (event: KeyboardEvent): void => {
+      // A dialog above it takes the key for itself.
+      if (document.querySelector("dialog[open]") !== null) return;
       if (event.key === "Escape" && !event.defaultPrevented) close.current();
     };
     document.addEventListener("keydown", onKey);

@@ -27,14 +27,37 @@ export function navigate(address: string): void {
  * It replaces the entry of the history: typing into a filter is not a journey.
  */
 export function setQuery(fields: Record<string, string | undefined>): void {
+  const { next, address } = changed(fields);
+  history.replaceState(history.state, "", address);
+  query.value = next;
+}
+
+/** Changes fields of the query as a step of its own, which the browser's Back undoes. */
+export function stepQuery(fields: Record<string, string | undefined>): void {
+  const { next, address } = changed(fields);
+  const from = location.pathname + location.search;
+  if (address === from) return;
+  history.pushState({ from }, "", address);
+  query.value = next;
+}
+
+/** Undoes a step: goes back where that leads to this very query, so that no entry is left over. */
+export function unstepQuery(fields: Record<string, string | undefined>): void {
+  if ((history.state as { from?: string } | null)?.from === changed(fields).address) history.back();
+  else setQuery(fields);
+}
+
+function changed(fields: Record<string, string | undefined>): {
+  next: URLSearchParams;
+  address: string;
+} {
   const next = new URLSearchParams(location.search);
   for (const [name, value] of Object.entries(fields)) {
     if (value === undefined || value === "") next.delete(name);
     else next.set(name, value);
   }
   const text = next.toString();
-  history.replaceState(null, "", location.pathname + (text === "" ? "" : `?${text}`));
-  query.value = next;
+  return { next, address: location.pathname + (text === "" ? "" : `?${text}`) };
 }
 
 /** An address with a query, for links. */

@@ -5,7 +5,7 @@ import type { JobStatus } from "../../connection/results.ts";
 import { stats } from "../../live/queue.ts";
 import { knownTypes } from "../../live/types.ts";
 import { type Chip, Chips } from "../../parts/Chips.tsx";
-import { setQuery } from "../../router/router.ts";
+import { setQuery, stepQuery } from "../../router/router.ts";
 import type { View } from "./filter.ts";
 
 const TYPING_MS = 250;
@@ -34,7 +34,7 @@ export function FilterBar({ view }: { view: View }) {
         label="Status"
         chips={chips}
         chosen={status ?? ""}
-        onChoose={(value) => setQuery({ status: value })}
+        onChoose={(value) => stepQuery({ status: value })}
       />
       <Field label="Type" name="type" value={type ?? ""} placeholder="Type" list={TYPES_ID} />
       <datalist id={TYPES_ID}>

@@ -6,7 +6,7 @@ import { useKeys } from "../../frame/useKeys.ts";
 import { Drawer } from "../../parts/Drawer.tsx";
 import { EmptyState } from "../../parts/EmptyState.tsx";
 import { Link } from "../../router/Link.tsx";
-import { navigate, query, setQuery } from "../../router/router.ts";
+import { navigate, query, setQuery, stepQuery, unstepQuery } from "../../router/router.ts";
 import { ActionBar } from "./ActionBar.tsx";
 import { type Action, CANCEL, RETRY } from "./bulk.ts";
 import { FilterBar, focusFilter } from "./FilterBar.tsx";
@@ -37,8 +37,10 @@ export function JobListing() {
   const idAt = (row: number) => rowAt(row)?.id;
   const show = (id: string) => {
     if (isNarrow.peek()) navigate(`/jobs/${encodeURIComponent(id)}`);
+    else if (open === undefined) stepQuery({ job: id });
     else setQuery({ job: id });
   };
+  const close = () => unstepQuery({ job: undefined });
   const select = (row: number, isExtending: boolean) => {
     const id = idAt(row);
     if (id === undefined) return;
@@ -72,7 +74,7 @@ export function JobListing() {
     {
       keys: "Escape",
       what: "Close the job, or release the selection",
-      act: () => (open === undefined ? setSelection(NOTHING) : setQuery({ job: undefined })),
+      act: () => (open === undefined ? setSelection(NOTHING) : close()),
     },
   ]);
 
@@ -121,7 +123,7 @@ export function JobListing() {
         onRelease={() => setSelection(NOTHING)}
       />
       {open !== undefined && (
-        <Drawer title={`Job ${open}`} onClose={() => setQuery({ job: undefined })}>
+        <Drawer title={`Job ${open}`} onClose={close}>
           <p class="quiet-text">
             <Link to={`/jobs/${encodeURIComponent(open)}`}>Open as a page</Link>
           </p>

@@ -105,7 +105,7 @@ function Head({ list, selection, onSelectAll }: Pick<Given, "list" | "selection"
           Job
         </th>
         <th role="columnheader" class="cell-preview">
-          Payload
+          Payload or error
         </th>
         <th role="columnheader" class="cell-attempts">
           Attempts

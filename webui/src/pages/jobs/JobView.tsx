@@ -80,15 +80,14 @@ function Actions({ watched, job, onGone }: { watched: Watched; job: Job; onGone:
   const isThere = watched.ended === undefined;
   const can = (action: Action) => isThere && action.fits.has(job.status);
   const retry = () => act("retryJob", { jobId: job.id });
-  useKeys([
-    { keys: "r", what: "Retry, or run now", act: () => can(RETRY) && void retry() },
-    { keys: "c", what: "Cancel", act: () => can(CANCEL) && setAsked(CANCEL) },
-  ]);
+  useKeys([{ keys: "c", what: "Cancel", act: () => can(CANCEL) && setAsked(CANCEL) }]);
   const isCancelled = job.cancelRequested === true && job.status === "in_progress";
   return (
     <div class="job-actions">
       {can(RETRY) && (
-        <ActionButton act={retry}>{job.status === "dead" ? "Retry" : "Run now"}</ActionButton>
+        <ActionButton act={retry} hotkey={{ keys: "r", what: "Retry, or run now" }}>
+          {job.status === "dead" ? "Retry" : "Run now"}
+        </ActionButton>
       )}
       {can(CANCEL) && !isCancelled && (
         <button type="button" onClick={() => setAsked(CANCEL)}>
