@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.brokers import Broker, run_pair
+from tests.browser.brokers import Broker, run_broker, run_pair
 from tests.browser.stations import (
     open_producer,
     open_worker,
@@ -49,6 +49,19 @@ def test_tabs_go_on_by_themselves_when_the_leader_is_killed(tmp_path: Path, tabs
         page.get_by_role("region", name="Actions").get_by_role("button", name="Delete").click()
         page.get_by_role("button", name="Delete 1 job").click()
         expect(page.get_by_role("region", name="Actions")).to_contain_text("Deleted 1 job")
+
+
+def test_what_is_old_turns_grey_and_tells_its_age(tmp_path: Path, tabs: Tabs) -> None:
+    tabs.expect(GONE)
+    with run_broker(tmp_path) as broker:
+        page = tabs.open(broker.url)
+        workers = page.get_by_role("region", name="Workers")
+        expect(workers).to_contain_text("No workers yet")
+        expect(workers).to_have_css("filter", "none")
+        broker.kill()
+        expect(page.get_by_text(re.compile(r"What you see is [\d.]+ s old"))).to_be_visible()
+        expect(workers).to_have_css("filter", "grayscale(1)")
+        expect(tile(page, "Waiting")).to_have_attribute("data-stale", "true")
 
 
 def test_producer_workers_and_dashboard_go_on_and_nothing_is_lost(

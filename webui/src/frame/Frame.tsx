@@ -2,7 +2,7 @@
 
 import { useSignalEffect } from "@preact/signals";
 import type { FunctionComponent } from "preact";
-import { stats, togglePaused } from "../live/queue.ts";
+import { isLive, stats, togglePaused } from "../live/queue.ts";
 import { DashboardPage } from "../pages/dashboard/DashboardPage.tsx";
 import { DeadPage } from "../pages/dead/DeadPage.tsx";
 import { JobsPage } from "../pages/jobs/JobsPage.tsx";
@@ -49,7 +49,7 @@ export function Frame() {
         Skip to the content
       </a>
       <Bar />
-      <main id="content" tabIndex={-1}>
+      <main id="content" tabIndex={-1} data-live={isLive.value}>
         <Notices />
         {Component ? <Component /> : <NoSuchPage />}
       </main>

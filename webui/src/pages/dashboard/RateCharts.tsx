@@ -43,7 +43,16 @@ interface KindWords {
   chip: string;
   label: string;
   format: (value: number) => string;
+  steps?: readonly number[];
 }
+
+/** Durations whose labels are short: 20 s, 1 min, 2 h. */
+const STEPS_MS = [
+  ...[1, 2, 5, 10, 20, 50, 100, 200, 500],
+  ...[1, 2, 5, 10, 20, 30].map((seconds) => seconds * 1_000),
+  ...[1, 2, 5, 10, 20, 30].map((minutes) => minutes * 60_000),
+  ...[1, 2, 6, 12, 24, 48, 120, 240, 720, 2_400, 8_760].map((hours) => hours * 3_600_000),
+];
 
 const KINDS: Record<Kind, KindWords> = {
   wait: {
@@ -51,12 +60,14 @@ const KINDS: Record<Kind, KindWords> = {
     chip: "Start",
     label: "Time from when a job was claimable to when its worker is told, p50 and p99",
     format: formatDuration,
+    steps: STEPS_MS,
   },
   commit: {
     name: "Commit",
     chip: "Commit",
     label: "Duration of a commit, p50 and p99",
     format: formatDuration,
+    steps: STEPS_MS,
   },
   batch: { name: "Batch", chip: "Batch", label: "Mutations in a commit", format: formatCount },
   oldest: {
@@ -64,6 +75,7 @@ const KINDS: Record<Kind, KindWords> = {
     chip: "Oldest",
     label: "Age of the job that has been waiting longest",
     format: formatDuration,
+    steps: STEPS_MS,
   },
 };
 
@@ -73,7 +85,7 @@ export function LatencyChart() {
   const { times, buckets } = past.value;
   const shown = kind.value;
   const lines = useMemo(() => makeLines(shown, buckets), [shown, buckets]);
-  const { name, label, format } = KINDS[shown];
+  const { name, label, format, steps } = KINDS[shown];
   const chips = (Object.keys(KINDS) as Kind[]).map((value) => ({ value, name: KINDS[value].chip }));
   return (
     <Panel
@@ -90,7 +102,14 @@ export function LatencyChart() {
       {times.length === 0 ? (
         <NoFigures />
       ) : (
-        <Chart key={shown} label={label} times={times} lines={lines} format={format} />
+        <Chart
+          key={shown}
+          label={label}
+          times={times}
+          lines={lines}
+          format={format}
+          {...(steps && { steps })}
+        />
       )}
     </Panel>
   );

@@ -72,7 +72,7 @@ const COLUMNS: readonly Column<WorkerView>[] = [
     isSecondary: true,
     width: 56,
   },
-  { name: "Last beat", kind: "number", width: 88, cell: (row) => <Beat row={row} /> },
+  { name: "Last beat", kind: "number", width: 104, cell: (row) => <Beat row={row} /> },
 ];
 
 function Holds({ row }: { row: WorkerView }) {
