@@ -32,9 +32,13 @@ from osqueue.core.writes.write_spacing import WriteSpacing
 from osqueue.settings import Settings, write_gap_ms
 from storage_adapters.contract import ObjectStore
 
-__all__ = ["Broker", "make_rules", "no_probe"]
+__all__ = ["SETTLE_S_MAX", "Broker", "make_rules", "no_probe"]
 
 log = structlog.get_logger(__name__)
+
+SETTLE_S_MAX = 60.0
+"""How long a cancelled caller stays for its requests to be settled, if it wants that: no write is
+open for so long with the defaults, and a shutdown must not depend on it."""
 
 
 def make_rules(settings: Settings) -> QueueRules:
@@ -187,8 +191,8 @@ class Broker:
 
         Cancellation: the caller stops waiting. What it asked for may still be committed; jobs that
         it claimed are given back. With `until_settled` it is cancelled only when all that is known,
-        so that whoever counts its bytes counts them for as long as they are kept; none of such
-        requests may be a claim that waits.
+        or after a minute, so that whoever counts its bytes counts them for as long as they are
+        kept; none of such requests may be a claim that waits.
         """
         refusal = self._refusal()
         if refusal is not None:
@@ -206,7 +210,7 @@ class Broker:
             if not waiter.settled.is_set():
                 term.abandon(waiter)
                 if until_settled:
-                    with trio.CancelScope(shield=True):
+                    with trio.move_on_after(SETTLE_S_MAX, shield=True):
                         await waiter.settled.wait()
         assert not waiter.unsettled_count, "a settled ticket has every outcome"
         return cast("list[Outcome]", waiter.outcomes)

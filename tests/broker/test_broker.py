@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import trio
 import trio.testing
 
-from osqueue.broker.broker import Broker
+from osqueue.broker.broker import SETTLE_S_MAX, Broker
 from osqueue.core.errors import NotLeader, OutcomeUnknown, Unavailable
 from osqueue.core.mutations import ClaimJobs, ReadStats
 from osqueue.core.outcomes import JobsClaimed, JobsSubmitted, Outcome, QueueStats
-from storage_adapters.contract import StoreMisconfigured
+from storage_adapters.contract import StoreMisconfigured, Version
 from tests.broker.brokers import TIMEOUT_S, ask, document, make_broker, start, stored_job_ids
 from tests.broker.scripted_store import Put, ScriptedStore
 from tests.core.driven import claim_jobs, claimed_ids, submit_job
@@ -44,6 +46,17 @@ class TestTerms:
         await nursery.start(broker.run)
         assert told == [True]
         nursery.cancel_scope.cancel()
+
+
+class StuckStore(ScriptedStore):
+    """Answers no write while it is stuck."""
+
+    is_stuck = False
+
+    async def put(self, *arguments: Any, **options: Any) -> Version:
+        if self.is_stuck:
+            await trio.sleep_forever()
+        return await super().put(*arguments, **options)
 
 
 class TestSubmit:
@@ -98,6 +111,19 @@ class TestSubmit:
         await trio.sleep(1)
         job = (await document(store)).state.table.by_id["job-1"]
         assert (job.status, job.attempts, job.max_attempts) == ("unclaimed", 1, 4)
+        nursery.cancel_scope.cancel()
+
+    async def test_cancelled_caller_stays_for_its_settlement_at_most_a_minute(
+        self, autojump_clock: Clock, nursery: trio.Nursery
+    ) -> None:
+        store = StuckStore()
+        broker = await start(
+            nursery, store, broker_heartbeat_timeout_ms=600_000, lease_ms=1_200_000
+        )
+        store.is_stuck = True
+        with trio.move_on_after(1):
+            await broker.submit([submit_job()], until_settled=True)
+        assert trio.current_time() == pytest.approx(1 + SETTLE_S_MAX, abs=0.1)
         nursery.cancel_scope.cancel()
 
     async def test_many_waiters_are_all_woken_even_when_the_broker_is_cancelled(

@@ -89,8 +89,8 @@ def watches_of_cancelled_callers_stay(patch: pytest.MonkeyPatch) -> None:
     @contextmanager
     def watch_end(self: ChangeFeed, job_id: str) -> Generator[trio.Event]:
         event = trio.Event()
-        self._ends.setdefault(job_id, set()).add(event)
-        self._on_watched(True)
+        with self._tell_if_watched():
+            self._ends.setdefault(job_id, set()).add(event)
         yield event
         self._ends[job_id].discard(event)
         if not self._ends[job_id]:
