@@ -135,7 +135,8 @@ function detailOf(
   const parts = [action.detail];
   if ("filter" in target) {
     const which = describeFilter(filter);
-    parts.unshift(which === "" ? "These are all there are." : `All jobs that are ${which}.`);
+    const all = filter.status === undefined ? "All jobs" : "All jobs that are";
+    parts.unshift(which === "" ? "These are all there are." : `${all} ${which}.`);
   } else if (fitting < selected) {
     parts.push(`${formatCount(selected - fitting)} of the selected are left out. ${action.only}`);
   }

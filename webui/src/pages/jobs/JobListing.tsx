@@ -1,6 +1,7 @@
 /** The list of jobs: filter, rows, and what can be done with the selected ones. */
 
 import { useEffect, useState } from "preact/hooks";
+import type { JobFilter } from "../../connection/results.ts";
 import { formatCount } from "../../figures/format.ts";
 import { useKeys } from "../../frame/useKeys.ts";
 import { Drawer } from "../../parts/Drawer.tsx";
@@ -93,7 +94,7 @@ export function JobListing() {
         </p>
       )}
       {list?.isOpen && list.length === 0 && list.isWhole ? (
-        <NoJobs what={describeFilter(view.filter)} />
+        <NoJobs filter={view.filter} />
       ) : (
         list?.isOpen && (
           <div class="job-frame">
@@ -161,7 +162,8 @@ function News({
   );
 }
 
-function NoJobs({ what }: { what: string }) {
+function NoJobs({ filter }: { filter: JobFilter }) {
+  const what = describeFilter(filter);
   if (what === "") {
     return (
       <EmptyState title="No jobs yet">
@@ -171,7 +173,9 @@ function NoJobs({ what }: { what: string }) {
     );
   }
   return (
-    <EmptyState title={`No job is ${what}`}>
+    <EmptyState
+      title={filter.status === undefined ? `There is no job ${what}` : `No job is ${what}`}
+    >
       <button type="button" onClick={() => navigate("/jobs")}>
         Show all jobs
       </button>
