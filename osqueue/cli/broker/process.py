@@ -85,6 +85,7 @@ class BrokerProcess:
         self._broker = server.broker
         self._settings = settings
         self._scope = trio.CancelScope()
+        self._leading = trio.CancelScope()
         self._is_serving = False
         self._served = trio.Event()
         self._is_stopping = False
@@ -138,7 +139,7 @@ class BrokerProcess:
 
     async def _has_started(self) -> bool:
         try:
-            await self._nursery.start(self._broker.run)
+            await self._nursery.start(self._lead)
         except RuntimeError:
             # A broker that is told to stop before it knows who leads returns without having
             # started, which Trio calls an error.
@@ -146,6 +147,10 @@ class BrokerProcess:
                 raise
             return False
         return True
+
+    async def _lead(self, *, task_status: trio.TaskStatus[None]) -> None:
+        with self._leading:
+            await self._broker.run(task_status=task_status)
 
     async def _serve(self, *, task_status: trio.TaskStatus[str]) -> None:
         self._is_serving = True
@@ -193,6 +198,8 @@ class BrokerProcess:
             await self._broker.drain()
         self._is_drained = not limit.cancelled_caught
         self._is_released = self._is_drained and not self._broker.may_still_lead
+        # Whoever still waits learns now that nobody knows: no connection is held open by it.
+        self._leading.cancel()
         self._server.stop()
         if self._is_serving:
             await self._served.wait()

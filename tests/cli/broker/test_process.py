@@ -9,6 +9,7 @@ import socket
 import time
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import msgspec
 import pytest
@@ -345,6 +346,27 @@ def test_release_that_the_store_does_not_take_is_told(tmp_path: Path) -> None:
         assert broker.wait_event("stopped")["released"] is False
         assert broker.wait_ended() == 1
         assert "the lead was not released: the store took no write" in broker.rest_of_log()
+
+
+def test_request_that_the_store_does_not_settle_holds_up_no_stop(tmp_path: Path) -> None:
+    given = {
+        "DRAIN_TIMEOUT_MS": "100",
+        "WRITE_DEADLINE_MS": "100",
+        "BROKER_HEARTBEAT_TIMEOUT_MS": "600000",
+        "LEASE_MS": "1200000",
+    }
+    lock_path = tmp_path / "osqueue-data" / ".file-store" / "lock"
+    with started_broker(tmp_path, **given) as broker, lock_path.open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        caller = socket.create_connection(("127.0.0.1", int(broker.port)))
+        with caller:
+            head = "POST /v1/jobs HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 2\r\n"
+            caller.sendall(f"{head}Content-Type: application/json\r\n\r\n{{}}".encode())
+            # Answered after the submit has come in: the broker reads in turn.
+            assert urlopen(f"{broker.url}/healthz").status == 200
+            broker.send(signal.SIGTERM)
+            assert broker.wait_ended() == 1
+        assert "not released within DRAIN_TIMEOUT_MS (100)" in broker.rest_of_log()
 
 
 def test_waiting_claim_is_answered_when_the_broker_stops(tmp_path: Path) -> None:
