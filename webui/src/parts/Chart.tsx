@@ -4,6 +4,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import { formatTime } from "../figures/format.ts";
+import { findLonely } from "../figures/lonely.ts";
 import { theme } from "../frame/theme.ts";
 
 const HEIGHT = 150;
@@ -138,7 +139,13 @@ function makeOptions(
         stroke: token(line.color),
         width: 1.5,
         ...(line.isDashed === true ? { dash: [4, 3] } : {}),
-        points: { show: false },
+        // No line leads to a value that stands alone, as those of an idle queue do.
+        points: {
+          show: true,
+          filter: (plot: uPlot, series: number) => findLonely(plot.data[series] ?? []),
+          size: 3,
+          fill: token(line.color),
+        },
         spanGaps: false,
       })),
     ],
