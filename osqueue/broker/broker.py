@@ -206,12 +206,14 @@ class Broker:
         self._wakeup.set()
         try:
             await waiter.settled.wait()
-        finally:
-            if not waiter.settled.is_set():
+        except trio.Cancelled:
+            # Settled before this was told: too late to be given back, so it must not get lost.
+            if waiter.unsettled_count:
                 term.abandon(waiter)
                 if until_settled:
                     with trio.move_on_after(SETTLE_S_MAX, shield=True):
                         await waiter.settled.wait()
+                raise
         assert not waiter.unsettled_count, "a settled ticket has every outcome"
         return cast("list[Outcome]", waiter.outcomes)
 

@@ -59,6 +59,18 @@ class StuckStore(ScriptedStore):
         return await super().put(*arguments, **options)
 
 
+class CancellingStore(ScriptedStore):
+    """Cancels somebody once a write has landed, before anybody hears of that."""
+
+    cancelled: trio.CancelScope | None = None
+
+    async def put(self, *arguments: Any, **options: Any) -> Version:
+        version = await super().put(*arguments, **options)
+        if self.cancelled is not None:
+            self.cancelled.cancel()
+        return version
+
+
 class TestSubmit:
     async def test_submit_of_nothing_is_answered_with_nothing(
         self, autojump_clock: Clock, nursery: trio.Nursery
@@ -111,6 +123,20 @@ class TestSubmit:
         await trio.sleep(1)
         job = (await document(store)).state.table.by_id["job-1"]
         assert (job.status, job.attempts, job.max_attempts) == ("unclaimed", 1, 4)
+        nursery.cancel_scope.cancel()
+
+    async def test_claim_that_is_cancelled_in_the_moment_of_its_settlement_is_answered(
+        self, autojump_clock: Clock, nursery: trio.Nursery
+    ) -> None:
+        store = CancellingStore()
+        broker = await start(nursery, store)
+        caller = Caller(broker)
+        nursery.start_soon(caller.ask, waiting_claim(broker))
+        await trio.testing.wait_all_tasks_blocked()
+        store.cancelled = caller.scope
+        await broker.submit([submit_job(1, max_attempts=1)])
+        await trio.testing.wait_all_tasks_blocked()
+        assert [len(claimed_ids(outcome)) for outcome in caller.outcomes] == [1]
         nursery.cancel_scope.cancel()
 
     async def test_cancelled_caller_stays_for_its_settlement_at_most_a_minute(
