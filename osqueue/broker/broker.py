@@ -195,12 +195,12 @@ class Broker:
         kept; none of such requests may be a claim that waits.
         """
         refusal = self._refusal()
-        if refusal is not None:
-            return [refusal] * len(requests)
+        if refusal is not None or not requests:
+            # Whoever asks again and again lets others run, and learns that it was cancelled.
+            await trio.lowlevel.checkpoint()
+            return [refusal] * len(requests) if refusal is not None else []
         term = self._term
         assert term is not None, "who does not lead refuses"
-        if not requests:
-            return []
         waiter = Waiter(requests)
         term.enqueue(waiter)
         self._wakeup.set()

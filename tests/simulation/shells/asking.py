@@ -44,7 +44,7 @@ async def ask(
         except trio.Cancelled as cancelled:
             world.reached(f"cancelled: {what} in {place_of(cancelled.__traceback__)}")
             raise
-    if limit.cancelled_caught:
+    if limit.cancel_called:
         raise Violation("nobody waits for ever", f"{what} took more than {bound_s} s")
     world.reached(what)
     took_ms = round((trio.current_time() - started) * 1_000)
