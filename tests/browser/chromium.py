@@ -18,8 +18,12 @@ __all__ = ["CHROMIUM_FLAGS", "INSTALL_LINE", "NoChromium", "find_chromium"]
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 INSTALL_LINE = "apt-get install --yes --no-install-recommends chromium"
 BUNDLED_LINE = ".venv/bin/python -m playwright install chromium"
-LOCK_WAIT_S = 120
-"""Another apt-get may be at work on the same machine."""
+APT_OPTIONS = (
+    "--option=DPkg::Lock::Timeout=120",
+    "--option=Acquire::Retries=3",
+    "--option=Acquire::http::Timeout=30",
+)
+"""Another apt-get may be at work on the same machine (seconds), and a mirror may stall."""
 CHROMIUM_FLAGS = (
     "--disable-background-networking",
     "--disable-component-update",
@@ -67,12 +71,6 @@ def install() -> None:
     """Install Debian's Chromium; on failure there is still none, and the caller says so."""
     print(f"No Chromium here: {INSTALL_LINE} ...", file=sys.stderr, flush=True)
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    lock = ("-o", f"DPkg::Lock::Timeout={LOCK_WAIT_S}")
-    update = ("apt-get", "update", "--quiet")
-    subprocess.run((*update, *lock), check=False, env=environment, stdout=subprocess.DEVNULL)
-    subprocess.run(
-        (*INSTALL_LINE.split(), "--quiet", *lock),
-        check=False,
-        env=environment,
-        stdout=subprocess.DEVNULL,
-    )
+    for line in ("apt-get update", INSTALL_LINE):
+        command = (*line.split(), "--quiet", *APT_OPTIONS)
+        subprocess.run(command, check=False, env=environment, stdout=subprocess.DEVNULL)

@@ -20,25 +20,33 @@ from tests.browser.tabs import Tabs
 ROOT = Path(__file__).parents[2]
 ARTIFACTS = ROOT / "build" / "browser"
 INDEX = ROOT / "osqueue" / "server" / "static" / "index.html"
+CHROMIUM = pytest.StashKey[str]()
+"""Where this run's browser is."""
 
 
-@pytest.fixture(scope="package")
-def built_page() -> None:
-    """The page as `make page` leaves it; the tests drive what the wheel would carry."""
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Find what these tests need before the first of all: a wait for apt-get is no test that hangs.
+
+    Nothing is found for a run that has none of them.
+    """
+    if not any("browser" in getattr(item, "fixturenames", ()) for item in session.items):
+        return
     if not INDEX.exists():
         pytest.exit("The page is not built: run `make page` (or `make test`, which does)", 2)
+    with sync_playwright() as playwright:
+        bundled = playwright.chromium.executable_path
+    try:
+        session.stash[CHROMIUM] = find_chromium(bundled, is_root=os.geteuid() == 0)
+    except NoChromium as reason:
+        pytest.exit(str(reason), 2)
 
 
 @pytest.fixture(scope="package")
-def browser(built_page: None) -> Iterator[Browser]:
+def browser(request: pytest.FixtureRequest) -> Iterator[Browser]:
     """One Chromium for all tests; each test has contexts of its own."""
     with sync_playwright() as playwright:
-        try:
-            path = find_chromium(playwright.chromium.executable_path, is_root=os.geteuid() == 0)
-        except NoChromium as reason:
-            pytest.exit(str(reason), 2)
         browser = playwright.chromium.launch(
-            executable_path=path,
+            executable_path=request.session.stash[CHROMIUM],
             args=list(CHROMIUM_FLAGS),
             # The sandbox refuses to run as root.
             chromium_sandbox=os.geteuid() != 0,

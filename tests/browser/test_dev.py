@@ -23,7 +23,7 @@ VITE = WEBUI / "node_modules" / ".bin" / "vite"
 
 
 @pytest.fixture
-def address(broker: Broker, built_page: None, tmp_path: Path) -> Iterator[str]:
+def address(broker: Broker, tmp_path: Path) -> Iterator[str]:
     """Where the sources are served, on all interfaces, in front of `broker`."""
     port = free_port()
     environment = {**os.environ, "VITE_BROKER_URL": broker.url, "DEV_HOST": "0.0.0.0"}
