@@ -139,7 +139,7 @@ class QueueState:
                 return full
             is_recorded = False
         outcome = applier(self, mutation, now_ms, steady_ms)
-        if isinstance(outcome, JobsClaimed):
+        if type(outcome) is JobsClaimed:
             if outcome.jobs:
                 self.clients.record(repeat, self.totals.leadership_ms)
                 self.contents.note(repeat, mutation)

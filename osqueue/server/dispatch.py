@@ -68,9 +68,6 @@ __all__ = ["Call", "Caller", "Dispatcher", "Reply", "Ticket", "refuse"]
 Reply = WireReply | WireErrorReply
 ANSWERED_HERE = frozenset({"hello", "getThrottleStats", "subscribe", "withdrawClaim"})
 """Methods that the core knows nothing of."""
-READS = (JobRead, JobsListed)
-"""Outcomes that put as much into a reply as was asked for. (Tuples: a union would be made anew for
-each call.)"""
 SCOPES = ["read", "work", "submit", "admin"]
 """What a caller may do; everything, as long as there are no tokens."""
 
@@ -169,7 +166,7 @@ class Dispatcher:
         prompt: Ticket,
     ) -> Call:
         call_id = wire.id if len(wire.id) else null_id(context.encoding)
-        if isinstance(wire, MalformedRequest):
+        if type(wire) is MalformedRequest:
             return Call(call_id, "", None, refuse(call_id, wire.error))
         try:
             if wire.method in ANSWERED_HERE:
@@ -259,7 +256,7 @@ class Dispatcher:
             reply = call.reply
             if reply is None:
                 outcome = next(outcomes)
-                if isinstance(outcome, READS):
+                if type(outcome) is JobRead or type(outcome) is JobsListed:
                     reply_bytes += read_bytes(outcome)
                 reply = self._render(call, outcome, renderer, reply_bytes)
             replies.append(reply)
@@ -344,7 +341,7 @@ class Dispatcher:
     def _render(self, call: Call, outcome: Outcome, renderer: Renderer, reply_bytes: int) -> Reply:
         if isinstance(outcome, QueueError):
             return refuse(call.id, outcome)
-        if reply_bytes > self.limits.frame_bytes_max and isinstance(outcome, READS):
+        if reply_bytes > self.limits.frame_bytes_max and isinstance(outcome, JobRead | JobsListed):
             return refuse(
                 call.id,
                 InvalidRequest(

@@ -142,7 +142,7 @@ class RequestBuilder:
         context.is_sequenced = wire.sequence is not None
         request = build(self, params, context)
         if context.is_sequenced and METHODS[wire.method].is_mutation:
-            if isinstance(request, CountJobs):
+            if type(request) is CountJobs:
                 # Asked to change nothing, it has nothing to be recognised by.
                 return request
             assert isinstance(request, Mutation), f"{wire.method} is no mutation"

@@ -50,16 +50,15 @@ def complete_jobs(state: QueueState, mutation: CompleteJobs, now_ms: int, _: int
     all there is to settle, the whole is refused.
     """
     table, worker_id = state.table, mutation.worker_id
-    completions = mutation.completions
-    if mutation.is_single and table.find_held(worker_id, completions[0].lease) is None:
-        return refuse_lost(worker_id, completions[0].lease)
     refusal: QueueFull | None = None
     completed: list[str] = []
     lost: list[str] = []
     full: list[str] = []
-    for done in completions:
+    for done in mutation.completions:
         job = table.find_held(worker_id, done.lease)
         if job is None:
+            if mutation.is_single:
+                return refuse_lost(worker_id, done.lease)
             lost.append(done.lease.job_id)
             continue
         if done.submit:

@@ -142,7 +142,8 @@ class ClientTable:
         entry = self._entries.get(repeat.client_id)
         if entry is None:
             return self.refuse(repeat)
-        if entry.raise_floor(repeat.floor) or entry.last_used != leadership_ms:
+        is_higher = repeat.floor > entry.floor and entry.raise_floor(repeat.floor)
+        if is_higher or entry.last_used != leadership_ms:
             self._touch(repeat.client_id, entry, leadership_ms)
         if entry.has(repeat.sequence):
             return entry

@@ -50,7 +50,7 @@ class Deadlines:
         # A later deadline is noticed when the old entry surfaces: heartbeats add no entries.
         if earlier is None or deadline_ms < earlier:
             self._push(deadline_ms, key)
-            if self.entries_count > 2 * len(self._deadlines) + _SLACK:
+            if len(self._ascending) + len(self._others) > 2 * len(self._deadlines) + _SLACK:
                 live = sorted((deadline, key) for key, deadline in self._deadlines.items())
                 self._ascending, self._others = deque(live), []
 

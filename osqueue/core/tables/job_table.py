@@ -82,7 +82,8 @@ class JobTable:
         self._unindex(job)
         self.blocks.remove(job)
         self.counts[job.status] -= 1
-        self._free_key(job)
+        if job.unique_key:
+            self._free_key(job)
         del self.by_id[job.id]
 
     def move(self, job: Job, status: JobStatus) -> None:
@@ -95,10 +96,10 @@ class JobTable:
             self._note(self.changes, job, status)
         change_status(job, status, self.now_ms)
         self.counts[status] += 1
-        if status not in KEY_HOLDERS:
-            self._free_key(job)
-        elif status == "in_progress":
+        if status == "in_progress":
             self._unsettled_claims.append((job, job.attempts))
+        elif job.unique_key and status not in KEY_HOLDERS:
+            self._free_key(job)
         self._place(job)
         self.blocks.touch(job)
 
@@ -135,7 +136,8 @@ class JobTable:
         """
         for job, attempt in self._unsettled_claims:
             # It may have been given back since, or even claimed anew.
-            if job.attempts == attempt and job.is_held and self.by_id.get(job.id) is job:
+            is_held = job.status == "in_progress" and job.attempts == attempt
+            if is_held and self.by_id.get(job.id) is job:
                 self.leases.set(job.id, steady_ms + job.lease_ms)
         self._unsettled_claims.clear()
 
@@ -210,14 +212,14 @@ class JobTable:
         if status == "unclaimed":
             self.ready.add(job)
             self.newly_ready_types.add(job.type)
-        elif status == "scheduled":
-            self.due.set(job.id, job.run_at)
-        elif status == "completed":
-            self.kept_results.set(job.id, job.ended_at + job.result_ttl_ms)
         elif status == "in_progress":
             self.held_by[job.worker_id] = self.held_by.get(job.worker_id, 0) + 1
             if job.claim_id:
                 self._claims.setdefault((job.worker_id, job.claim_id), {})[job.id] = job
+        elif status == "scheduled":
+            self.due.set(job.id, job.run_at)
+        elif status == "completed":
+            self.kept_results.set(job.id, job.ended_at + job.result_ttl_ms)
         else:
             self.dead_by_type[job.type] = self.dead_by_type.get(job.type, 0) + 1
         if job.unique_key and status in KEY_HOLDERS:
@@ -252,7 +254,7 @@ class JobTable:
                 del self.dead_by_type[job.type]
 
     def _free_key(self, job: Job) -> None:
-        if job.unique_key and self._unique_keys.get(job.unique_key) == job.id:
+        if self._unique_keys.get(job.unique_key) == job.id:
             del self._unique_keys[job.unique_key]
 
 

@@ -40,6 +40,14 @@ class _Line:
         else:
             heappush(self.others, entry)
 
+    def strike(self, entry: _Entry) -> bool:
+        """The entry is no longer live. Returns whether it is gone: it was the first, as most are."""
+        ascending = self.ascending
+        if ascending and ascending[0] is entry:
+            ascending.popleft()
+            return True
+        return False
+
     def head(self, live: dict[str, _Entry]) -> _Entry | None:
         """The smallest live entry; stale ones before it are dropped (identity tells them)."""
         ascending, others = self.ascending, self.others
@@ -62,8 +70,8 @@ _NO_LINE = _Line()
 class ReadyJobs:
     """Two lines for each job, one over all types and one of its type.
 
-    A job that leaves is only struck off; its entries stay in the lines until they surface or until
-    stale ones outnumber live ones.
+    A job that leaves is only struck off; unless they are the first, its entries stay in the lines
+    until they surface or until stale ones outnumber live ones.
     """
 
     def __init__(self, jobs: Iterable[Job] = ()) -> None:
@@ -98,16 +106,16 @@ class ReadyJobs:
     def remove(self, job: Job) -> None:
         """The job is no longer claimable."""
         live, kind = self._live, job.type
-        del live[job.id]
+        entry = live.pop(job.id)
         left = self._counts[kind] - 1
         if left:
             self._counts[kind] = left
             line = self._by_type[kind]
-            if len(line) > 2 * left + _SLACK:
+            if not line.strike(entry) and len(line) > 2 * left + _SLACK:
                 self._by_type[kind] = line.rebuilt(live)
         else:
             del self._counts[kind], self._by_type[kind]
-        if len(self._all) > 2 * len(live) + _SLACK:
+        if not self._all.strike(entry) and len(self._all) > 2 * len(live) + _SLACK:
             self._all = self._all.rebuilt(live)
 
     def next_id(self, types: Collection[str], paused_types: Collection[str]) -> str | None:

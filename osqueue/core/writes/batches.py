@@ -57,12 +57,13 @@ class Gathering:
         """Take a ticket's requests in."""
         phases, phase_of = self._phases, _HELD_JOBS_FIRST.get
         for index, request in enumerate(ticket.requests):
-            if isinstance(request, Query):
+            phase = phase_of(type(request), _REST)
+            if phase == _REST and isinstance(request, Query):
                 self.queries.append((ticket, index, request))
             elif is_late:
                 self.late.append((ticket, index, request))
             else:
-                phases[phase_of(type(request), _REST)].append((ticket, index, request))
+                phases[phase].append((ticket, index, request))
 
     def defer(self, entry: MutationEntry) -> None:
         """It needs a write, and none may start yet: it is not looked at again until one may."""

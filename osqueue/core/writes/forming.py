@@ -147,8 +147,8 @@ class Forming:
     def _note_handed_out(
         self, ticket: Ticket, mutation: Mutation, worker_id: str, outcome: Outcome
     ) -> None:
-        claimed = outcome.claimed if isinstance(outcome, JobsCompleted) else outcome
-        if isinstance(claimed, JobsClaimed) and claimed.jobs:
+        claimed = outcome.claimed if type(outcome) is JobsCompleted else outcome
+        if type(claimed) is JobsClaimed and claimed.jobs:
             self._batch.hand_out(ticket, claim_key(mutation), worker_id, claimed)
 
     def _withdraw_give_back(self, ticket: Ticket, mutation: Mutation) -> None:
