@@ -1,15 +1,16 @@
 """From bytes to requests and from replies to bytes, in both encodings.
 
-A good frame is decoded in one call, its params left as they are (`msgspec.Raw`) for the method to
-decode; only a frame with a bad request in it is taken apart item by item, so that each request
-fails by itself. Clients use the other half: encoding requests, decoding replies.
+A good frame is decoded in one call, params included. One with a wrong field in it is decoded again
+with the params left as they are (`msgspec.Raw`), and one with a bad request in it is taken apart
+item by item, so that each request fails by itself. Clients use the other half: encoding requests,
+decoding replies.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any, TypeVar, cast, get_args
+from typing import Any, TypeVar, cast, final, get_args
 
 import msgspec
 from msgspec import Raw
@@ -18,6 +19,8 @@ from osqueue.core.errors import BrokerProtocolError, InvalidRequest
 from osqueue.core.limits import Limits
 from osqueue.protocol.encodings import Encoding
 from osqueue.protocol.messages import (
+    AnyTypedRequest,
+    TypedRequest,
     WireErrorReply,
     WireEvent,
     WireReply,
@@ -37,6 +40,7 @@ __all__ = [
     "encode_replies",
     "encode_requests",
     "null_id",
+    "read_params",
 ]
 
 _P = TypeVar("_P", bound=Params)
@@ -47,6 +51,10 @@ _COMMAS_PER_REQUEST = 50
 """A frame with a bad request and more commas than this per request allowed is refused whole."""
 
 _FrameType = list[WireRequest] | WireRequest
+_typed_decoders: dict[Encoding, Any] = {
+    Encoding.JSON: msgspec.json.Decoder(list[AnyTypedRequest] | AnyTypedRequest),
+    Encoding.MSGPACK: msgspec.msgpack.Decoder(list[AnyTypedRequest] | AnyTypedRequest),
+}
 _frame_decoders: dict[Encoding, Any] = {
     Encoding.JSON: msgspec.json.Decoder(_FrameType),
     Encoding.MSGPACK: msgspec.msgpack.Decoder(_FrameType),
@@ -88,6 +96,7 @@ _id_decoders: dict[Encoding, Any] = {
 }
 
 
+@final
 class MalformedRequest(msgspec.Struct, frozen=True):
     """An item of a frame that is no request."""
 
@@ -99,7 +108,7 @@ class MalformedRequest(msgspec.Struct, frozen=True):
 class Frame(msgspec.Struct, frozen=True):
     """The requests of one frame, in order."""
 
-    requests: list[WireRequest | MalformedRequest]
+    requests: list[TypedRequest | WireRequest | MalformedRequest]
     is_array: bool
     """Whether the replies come back in arrays too."""
     encoding: Encoding
@@ -123,13 +132,16 @@ def decode_frame(body: bytes, encoding: Encoding, limits: Limits) -> Frame:
     _check_text(body, encoding)
     _check_announced_count(body, encoding, limits)
     try:
-        decoded = _frame_decoders[encoding].decode(body)
-    except msgspec.ValidationError:
-        return _decode_items(body, encoding, limits)
-    except _MALFORMED as error:
-        raise _malformed_frame(error) from None
+        decoded = _typed_decoders[encoding].decode(body)
+    except _MALFORMED:
+        try:
+            decoded = _frame_decoders[encoding].decode(body)
+        except msgspec.ValidationError:
+            return _decode_items(body, encoding, limits)
+        except _MALFORMED as error:
+            raise _malformed_frame(error) from None
     if type(decoded) is list:
-        requests = cast("list[WireRequest | MalformedRequest]", decoded)
+        requests = cast("list[TypedRequest | WireRequest | MalformedRequest]", decoded)
         _check_count(len(requests), limits)
         return Frame(requests, True, encoding)
     return Frame([decoded], False, encoding)
@@ -156,6 +168,17 @@ def decode_params(raw: Raw, kind: type[_P], encoding: Encoding) -> _P:
         raise InvalidRequest("params are nested too deeply") from None
     except (msgspec.MsgspecError, ValueError) as error:
         raise InvalidRequest(f"params: {error}{_choices(kind, str(error))}") from None
+
+
+def read_params(wire: TypedRequest | WireRequest, kind: type[_P], encoding: Encoding) -> _P:
+    """The params of one request, decoded here if they were not with their frame.
+
+    Raises:
+        InvalidRequest: as `decode_params`.
+    """
+    if type(wire) is WireRequest:
+        return decode_params(wire.params, kind, encoding)
+    return cast("_P", wire.params)
 
 
 def _choices(kind: type[Params], reason: str) -> str:

@@ -5,6 +5,9 @@ Their params stand in `params.py`, their results in `results.py`, the bytes in `
 
 from __future__ import annotations
 
+from functools import reduce
+from typing import Any, ClassVar, final
+
 import msgspec
 from msgspec import Raw
 
@@ -62,7 +65,9 @@ from osqueue.protocol.results import (
 __all__ = [
     "METHODS",
     "PROTOCOL_VERSION",
+    "AnyTypedRequest",
     "Method",
+    "TypedRequest",
     "WireError",
     "WireErrorReply",
     "WireEvent",
@@ -75,6 +80,7 @@ PROTOCOL_VERSION = 1
 """What `hello` names; a broker refuses every other."""
 
 
+@final
 class WireRequest(msgspec.Struct, rename="camel", omit_defaults=True, gc=False):
     """One request of a frame, or a frame by itself."""
 
@@ -87,6 +93,16 @@ class WireRequest(msgspec.Struct, rename="camel", omit_defaults=True, gc=False):
     """Makes a repeat of a mutation recognisable, from 1; needs a client id (`hello` or header)."""
     first_incomplete: int | None = None
     """The lowest sequence that the client still waits for."""
+
+
+class TypedRequest(msgspec.Struct, rename="camel", kw_only=True, gc=False):
+    """A `WireRequest` that was decoded with its params, as nearly all can be."""
+
+    method: ClassVar[str]
+    params: Params
+    id: Raw = ABSENT
+    sequence: int | None = None
+    first_incomplete: int | None = None
 
 
 class WireReply(msgspec.Struct, rename="camel", gc=False):
@@ -246,3 +262,18 @@ METHODS: dict[str, Method] = {
     )
 }
 """Every method by its name. `claimJob` and `claimJobs` share a path: `limit` tells them apart."""
+
+_typed_requests: list[Any] = [
+    msgspec.defstruct(
+        f"{name}Request",
+        [("params", method.params)],
+        bases=(TypedRequest,),
+        namespace={"method": name},
+        tag_field="method",
+        tag=name,
+        kw_only=True,
+    )
+    for name, method in METHODS.items()
+]
+AnyTypedRequest: Any = reduce(lambda one, other: one | other, _typed_requests)
+"""The union of all typed requests, one for each method, which tells them apart."""

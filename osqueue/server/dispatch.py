@@ -42,11 +42,17 @@ from osqueue.protocol.codec import (
     Encoding,
     Frame,
     MalformedRequest,
-    decode_params,
     null_id,
+    read_params,
 )
 from osqueue.protocol.error_codes import error_to_wire
-from osqueue.protocol.messages import PROTOCOL_VERSION, WireErrorReply, WireReply, WireRequest
+from osqueue.protocol.messages import (
+    PROTOCOL_VERSION,
+    TypedRequest,
+    WireErrorReply,
+    WireReply,
+    WireRequest,
+)
 from osqueue.protocol.params import (
     HelloParams,
     QueueParams,
@@ -160,7 +166,7 @@ class Dispatcher:
 
     def _read_one(
         self,
-        wire: WireRequest | MalformedRequest,
+        wire: TypedRequest | WireRequest | MalformedRequest,
         caller: Caller,
         context: RequestContext,
         prompt: Ticket,
@@ -177,26 +183,30 @@ class Dispatcher:
             return Call(call_id, wire.method, None, refuse(call_id, error))
 
     def _answer_here(
-        self, wire: WireRequest, caller: Caller, context: RequestContext, ticket: Ticket
+        self,
+        wire: TypedRequest | WireRequest,
+        caller: Caller,
+        context: RequestContext,
+        ticket: Ticket,
     ) -> Result:
         """Answer one of the methods that the core knows nothing of; it comes into this ticket."""
         match wire.method:
             case "hello":
                 if not caller.is_websocket:
                     raise InvalidRequest("hello exists on the WebSocket only")
-                params = decode_params(wire.params, HelloParams, context.encoding)
+                params = read_params(wire, HelloParams, context.encoding)
                 return self._hello(params, caller, context)
             case "getThrottleStats":
-                decode_params(wire.params, QueueParams, context.encoding)
+                read_params(wire, QueueParams, context.encoding)
                 return self._throttle_stats()
             case "subscribe":
                 if not caller.is_websocket:
                     raise InvalidRequest("subscribe exists on the WebSocket only")
-                wanted = decode_params(wire.params, SubscribeParams, context.encoding)
+                wanted = read_params(wire, SubscribeParams, context.encoding)
                 caller.events = check_event_names(wanted.events)
                 return EmptyResult()
             case "withdrawClaim":
-                claim = decode_params(wire.params, WithdrawClaimParams, context.encoding)
+                claim = read_params(wire, WithdrawClaimParams, context.encoding)
                 check_name("workerId", claim.worker_id, self.limits)
                 check_name("claimId", claim.claim_id, self.limits)
                 ticket.withdrawn.append((claim.worker_id, claim.claim_id))

@@ -42,8 +42,8 @@ from osqueue.core.mutations import (
     SnoozeJob,
     SubmitJobs,
 )
-from osqueue.protocol.codec import Encoding, decode_params
-from osqueue.protocol.messages import METHODS, WireRequest
+from osqueue.protocol.codec import Encoding, read_params
+from osqueue.protocol.messages import METHODS, TypedRequest, WireRequest
 from osqueue.protocol.params import (
     ChangeJobsParams,
     ClaimJobParams,
@@ -122,7 +122,7 @@ class RequestBuilder:
         self.limits = settings.limits
         self.random = random
 
-    def build(self, wire: WireRequest, context: RequestContext) -> Request:
+    def build(self, wire: TypedRequest | WireRequest, context: RequestContext) -> Request:
         """Make the mutation or query that a request asks for.
 
         Raises:
@@ -133,7 +133,7 @@ class RequestBuilder:
         if row is None:
             raise BrokerProtocolError(f"Unsupported WS method: {wire.method[:NAME_CHARS_SHOWN]}")
         kind, build = row
-        params = decode_params(wire.params, kind, context.encoding)
+        params = read_params(wire, kind, context.encoding)
         queue = getattr(params, "queue", None)
         if queue is not None and queue != QUEUE_NAME:
             raise InvalidRequest(
@@ -149,7 +149,9 @@ class RequestBuilder:
             self._mark_repeat(request, wire, context)
         return request
 
-    def _mark_repeat(self, request: Mutation, wire: WireRequest, context: RequestContext) -> None:
+    def _mark_repeat(
+        self, request: Mutation, wire: TypedRequest | WireRequest, context: RequestContext
+    ) -> None:
         """Give a mutation its sequence, by which a repeat is recognised."""
         assert wire.sequence is not None, "the caller has checked"
         if not context.client_id:
@@ -157,8 +159,8 @@ class RequestBuilder:
                 "sequence needs a client id: say hello with clientId,"
                 " or over HTTP send the header Osqueue-Client-Id"
             )
-        sequence = check_range("sequence", wire.sequence, 1, WHOLE_NUMBER_MAX)
-        floor = wire.first_incomplete
+        sequence, floor = wire.sequence, wire.first_incomplete
+        check_range("sequence", sequence, 1, WHOLE_NUMBER_MAX)
         if floor is not None:
             check_range("firstIncomplete", floor, 1, sequence)
         request.repeat = RepeatKey(context.client_id, sequence, floor or 0)

@@ -20,14 +20,24 @@ from osqueue.protocol.codec import (
     decode_params,
     decode_results,
     encode_event,
+    encode_message,
     encode_replies,
     encode_requests,
     null_id,
+    read_params,
 )
-from osqueue.protocol.messages import WireError, WireErrorReply, WireEvent, WireReply, WireRequest
-from osqueue.protocol.params import ListJobsParams, Params, SubmitJobsParams
+from osqueue.protocol.messages import (
+    METHODS,
+    TypedRequest,
+    WireError,
+    WireErrorReply,
+    WireEvent,
+    WireReply,
+    WireRequest,
+)
+from osqueue.protocol.params import ClaimJobParams, ListJobsParams, Params, SubmitJobsParams
 from osqueue.protocol.results import LeaderEvent, SubmitJobResult
-from tests.protocol.samples import raw
+from tests.protocol.samples import PARAMS, raw
 
 LIMITS = Limits()
 VALUES = st.recursive(
@@ -67,7 +77,7 @@ def is_read_or_refused(body: bytes, encoding: Encoding) -> None:
         if isinstance(request, MalformedRequest):
             continue
         try:
-            decode_params(request.params, SubmitJobsParams, encoding)
+            read_params(request, SubmitJobsParams, encoding)
         except QueueError:
             continue
 
@@ -97,10 +107,53 @@ def test_damaged_frames_are_read_or_refused(
 
 @pytest.mark.parametrize("encoding", Encoding)
 def test_one_request_is_a_frame(encoding: Encoding) -> None:
-    frame = read({"id": 1, "method": "getStats", "params": {}, "sequence": 4}, encoding)
-    assert frame == Frame(
-        [WireRequest("getStats", raw(1, encoding), raw({}, encoding), 4)], False, encoding
+    frame = read({"id": 1, "method": "getStats", "sequence": 4}, encoding)
+    request = WireRequest("getStats", raw(1, encoding), sequence=4)
+    assert frame == Frame([request], False, encoding)
+
+
+@pytest.mark.parametrize("encoding", Encoding)
+def test_good_params_are_read_with_their_frame(encoding: Encoding) -> None:
+    sent = {"id": 1, "method": "claimJob", "params": {"workerId": "w"}, "firstIncomplete": 2}
+    for value in (sent, [sent, sent]):
+        frame = read(value, encoding)
+        for request in frame.requests:
+            assert isinstance(request, TypedRequest)
+            assert (request.method, request.id) == ("claimJob", raw(1, encoding))
+            assert (request.sequence, request.first_incomplete) == (None, 2)
+            params = read_params(request, ClaimJobParams, encoding)
+            assert params == ClaimJobParams(worker_id="w")
+
+
+@pytest.mark.parametrize("encoding", Encoding)
+def test_one_bad_field_leaves_the_other_requests_alone(encoding: Encoding) -> None:
+    good = {"id": 1, "method": "claimJob", "params": {"workerId": "w"}}
+    frame = read([good, {"id": 2, "method": "claimJob", "params": {"workerId": 5}}], encoding)
+    first, second = frame.requests
+    assert isinstance(first, WireRequest)
+    assert isinstance(second, WireRequest)
+    assert read_params(first, ClaimJobParams, encoding) == ClaimJobParams(worker_id="w")
+    with pytest.raises(InvalidRequest, match="workerId"):
+        read_params(second, ClaimJobParams, encoding)
+
+
+@pytest.mark.parametrize("encoding", Encoding)
+@pytest.mark.parametrize("method", METHODS)
+def test_params_are_the_same_read_with_their_frame_and_by_themselves(
+    method: str, encoding: Encoding
+) -> None:
+    params = PARAMS(encoding)[method]
+    encoded = Raw(encode_message(params, encoding))
+    wire = WireRequest(method, raw(1, encoding), encoded, 4, 2)
+    [request] = decode_frame(encode_requests(wire, encoding), encoding, LIMITS).requests
+    assert isinstance(request, TypedRequest)
+    assert (request.method, request.id, request.sequence, request.first_incomplete) == (
+        method,
+        wire.id,
+        4,
+        2,
     )
+    assert request.params == read_params(wire, type(params), encoding)
 
 
 @pytest.mark.parametrize("encoding", Encoding)

@@ -41,7 +41,7 @@ class _Line:
             heappush(self.others, entry)
 
     def strike(self, entry: _Entry) -> bool:
-        """The entry is no longer live. Returns whether it is gone: it was the first, as most are."""
+        """The entry is no longer live. Returns whether it is gone: the first goes, as most are."""
         ascending = self.ascending
         if ascending and ascending[0] is entry:
             ascending.popleft()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from osqueue.core.errors import QueueError
 from osqueue.core.mutations import (
@@ -17,6 +17,7 @@ from osqueue.core.mutations import (
     Query,
     Request,
     SnoozeJob,
+    SubmitJobs,
 )
 from osqueue.core.outcomes import ClaimedJob, JobsClaimed, Outcome
 from osqueue.core.writes.tickets import Ticket
@@ -29,14 +30,17 @@ MutationEntry: TypeAlias = tuple[Ticket, int, Mutation]
 ClaimKey: TypeAlias = tuple[str, ...]
 """What a claim and its repeats have in common: the worker, and the claim id or sequence."""
 
-_HELD_JOBS_FIRST: dict[type[Mutation], int] = {
+_REST = 4
+_PHASES: dict[type[Request], int] = {
     HeartbeatJobs: 0,
     CompleteJobs: 1,
     FailJob: 2,
     SnoozeJob: 3,
+    SubmitJobs: _REST,
+    ClaimJobs: _REST,
 }
-"""What workers say of jobs that they hold comes before expiry, in this order; the rest after it."""
-_REST = len(_HELD_JOBS_FIRST)
+"""What workers say of jobs that they hold comes before expiry, in this order; all other mutations
+after it."""
 
 
 class Gathering:
@@ -55,15 +59,16 @@ class Gathering:
 
     def add(self, ticket: Ticket, *, is_late: bool) -> None:
         """Take a ticket's requests in."""
-        phases, phase_of = self._phases, _HELD_JOBS_FIRST.get
+        phases, phase_of = self._phases, _PHASES.get
         for index, request in enumerate(ticket.requests):
-            phase = phase_of(type(request), _REST)
-            if phase == _REST and isinstance(request, Query):
-                self.queries.append((ticket, index, request))
+            phase = phase_of(type(request))
+            entry: Any = (ticket, index, request)
+            if phase is None and isinstance(request, Query):
+                self.queries.append(entry)
             elif is_late:
-                self.late.append((ticket, index, request))
+                self.late.append(entry)
             else:
-                phases[phase].append((ticket, index, request))
+                phases[_REST if phase is None else phase].append(entry)
 
     def defer(self, entry: MutationEntry) -> None:
         """It needs a write, and none may start yet: it is not looked at again until one may."""
@@ -221,7 +226,7 @@ def claim_key(request: Request) -> ClaimKey | None:
 
 
 def _phase_of(mutation: Mutation) -> int:
-    return _HELD_JOBS_FIRST.get(type(mutation), _REST)
+    return _PHASES.get(type(mutation), _REST)
 
 
 def _empty_phases() -> list[list[MutationEntry]]:
