@@ -78,7 +78,7 @@ class FrontDoor:
 
 
 def make_pages(page: WebPage) -> QuartTrio:
-    """The page for people; one index serves all its addresses."""
+    """The page for people; one index serves all its addresses, and says which do not exist."""
     pages = QuartTrio(__name__, static_folder=None)
     pages.config["MAX_CONTENT_LENGTH"] = PAGE_BODY_BYTES_MAX
 
@@ -88,6 +88,11 @@ def make_pages(page: WebPage) -> QuartTrio:
     async def asset(name: str) -> Response:
         file = page.assets.get(name)
         return abort(404) if file is None else answer(file)
+
+    async def refuse(error: Refusal) -> Response:
+        if error.code == 404 and is_for_people():
+            return redirect_to_page() or answer(page.index, 404)
+        return refusal(error)
 
     for status in ERRORS:
         pages.register_error_handler(status, refuse)
@@ -107,7 +112,25 @@ class Refusal(Protocol):
         ...
 
 
-async def refuse(error: Refusal) -> Response:
+def is_for_people() -> bool:
+    """Whether a browser's address bar asks, not what a page loads."""
+    head = read_head(cast("Scope", request.scope))
+    return head.accepts("text/html") and not head.path.startswith("/assets/")
+
+
+def redirect_to_page() -> Response | None:
+    """To the same address without the slash at its end; None: that is no page, either."""
+    path = request.path.rstrip("/")
+    is_job = path.startswith("/jobs/") and path.count("/") == 2
+    if path == request.path or not (path in PAGE_PATHS or is_job):
+        return None
+    # As it was sent: what is decoded twice leads elsewhere.
+    sent = cast("bytes", request.scope["raw_path"]).decode("latin-1").rstrip("/")
+    query = request.query_string.decode("latin-1")
+    return Response(b"", 308, {"Location": f"{sent}?{query}" if query else sent})
+
+
+def refusal(error: Refusal) -> Response:
     """Refuse what is no page: as HTML to who asks for that, otherwise as the queue does."""
     head = read_head(cast("Scope", request.scope))
     allowed = ", ".join(sorted(getattr(error, "valid_methods", None) or ()))
@@ -122,10 +145,10 @@ async def refuse(error: Refusal) -> Response:
     return Response(body, error.code, headers, content_type=encoding.value)
 
 
-def answer(file: WebFile) -> Response:
+def answer(file: WebFile, status: int = 200) -> Response:
     """A file to a browser: only once where it has it, compressed where it takes that."""
     headers = dict(file.headers)
-    if file.etag:
+    if file.etag and status == 200:
         headers["ETag"] = f'"{file.etag}"'
         if request.if_none_match.contains_weak(file.etag):
             return Response(b"", 304, headers)
@@ -133,4 +156,4 @@ def answer(file: WebFile) -> Response:
     if file.compressed is not None and request.accept_encodings["gzip"] > 0:
         headers["Content-Encoding"] = "gzip"
         body = file.compressed
-    return Response(body, 200, headers, content_type=file.media_type)
+    return Response(body, status, headers, content_type=file.media_type)

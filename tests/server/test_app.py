@@ -10,6 +10,7 @@ from osqueue.server.webui import WebFile, WebPage
 from tests.server.harness import Served, WebSocketClient
 
 SCRIPT = WebFile(b"alert()", "text/javascript", {"Vary": "Accept-Encoding"}, b"smaller")
+HTML = {"Accept": "text/html,application/xhtml+xml"}
 PAGE = WebPage(
     WebFile(b"<title>osqueue</title>", "text/html", {"X-One": "two"}, etag="e1"),
     {"index-1a2b.js": SCRIPT},
@@ -61,14 +62,34 @@ async def test_asset_that_was_not_built_is_404() -> None:
         assert (await client.get(address)).status_code == 404
 
 
-async def test_unknown_page_is_404_as_html_to_who_asks_for_that(served: Served) -> None:
-    html = {"Accept": "text/html,application/xhtml+xml"}
-    for method, path, status in (("GET", "/nothing", 404), ("POST", "/", 405)):
-        answer = await served.request(method, path, {}, headers=html)
+async def test_unknown_page_is_the_page_to_people_and_404(served: Served) -> None:
+    for path in ("/nothing", "/jobs/a/b", "/dead/letters/", "/v2/"):
+        answer = await served.request("GET", path, headers=HTML)
+        assert (answer.status, answer.headers["content-type"]) == (404, "text/html; charset=utf-8")
+        assert "default-src 'none'" in answer.headers["content-security-policy"]
+        assert "etag" not in answer.headers, "the next 404 would be a 304, which is none"
+        assert b"<title>osqueue</title>" in answer.body
+
+
+async def test_slash_at_the_end_of_a_page_leads_to_the_page(served: Served) -> None:
+    for path, location in (
+        ("/dead/", "/dead"),
+        ("/jobs/?status=dead&type=a%2Fb", "/jobs?status=dead&type=a%2Fb"),
+        ("/jobs/0199-c3/", "/jobs/0199-c3"),
+        ("/jobs/a%0D%0Ab/", "/jobs/a%0D%0Ab"),
+    ):
+        answer = await served.request("GET", path, headers=HTML)
+        assert (answer.status, answer.headers["location"]) == (308, location)
+
+
+async def test_what_a_browser_asks_wrongly_is_refused_as_html(served: Served) -> None:
+    for method, path, status in (("POST", "/", 405), ("GET", "/assets/none.js", 404)):
+        answer = await served.request(method, path, {}, headers=HTML)
         assert (answer.status, answer.headers["content-type"].partition(";")[0]) == (
             status,
             "text/html",
         )
+        assert b"<title>osqueue</title>" not in answer.body
 
 
 async def test_unknown_page_is_the_error_object_to_programs(served: Served) -> None:
