@@ -125,7 +125,7 @@ def redirect_to_page() -> Response | None:
     if path == request.path or not (path in PAGE_PATHS or is_job):
         return None
     # As it was sent: what is decoded twice leads elsewhere.
-    sent = cast("bytes", request.scope["raw_path"]).decode("latin-1").rstrip("/")
+    sent = request.scope["raw_path"].decode("latin-1").rstrip("/")
     query = request.query_string.decode("latin-1")
     return Response(b"", 308, {"Location": f"{sent}?{query}" if query else sent})
 

@@ -41,6 +41,14 @@ class Broker:
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
 
+    def hang(self) -> None:
+        """Stop it as it stands: its sockets stay open, and nobody answers."""
+        self.process.send_signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """End a hang."""
+        self.process.send_signal(signal.SIGCONT)
+
     def wait_until_serving(self) -> None:
         """Wait for the line that it prints once it answers: as the leader, or as a standby.
 

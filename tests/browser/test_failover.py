@@ -64,6 +64,20 @@ def test_what_is_old_turns_grey_and_tells_its_age(tmp_path: Path, tabs: Tabs) ->
         expect(tile(page, "Waiting")).to_have_attribute("data-stale", "true")
 
 
+def test_leader_that_hangs_is_shown_as_silent_until_it_answers(broker: Broker, tabs: Tabs) -> None:
+    page = tabs.open(broker.url)
+    badge = page.locator(".badge")
+    expect(badge).to_contain_text("leader")
+    broker.hang()
+    # Before it is given up, so within ten seconds; on an idle queue, where silence is usual.
+    expect(badge).to_contain_text(re.compile(rf"{broker.address} silent for [\d.]+ s"))
+    expect(page.get_by_text("The leader does not answer.")).to_be_visible()
+    expect(tile(page, "Waiting")).to_have_attribute("data-stale", "true")
+    broker.go_on()
+    expect(badge).to_contain_text(f"leader {broker.address}")
+    expect(tile(page, "Waiting")).to_have_attribute("data-stale", "false")
+
+
 def test_producer_workers_and_dashboard_go_on_and_nothing_is_lost(
     tmp_path: Path, tabs: Tabs
 ) -> None:

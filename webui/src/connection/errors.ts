@@ -37,6 +37,12 @@ export class QueueError extends Error {
   }
 }
 
+/** What people are told of a call that failed: why, and what to do; anything else is thrown on. */
+export function explain(error: unknown): string {
+  if (!(error instanceof QueueError)) throw error;
+  return `${error.message} (${error.advice})`;
+}
+
 /** It may have been applied: nobody will ever know from here. */
 export function outcomeUnknown(why: string): QueueError {
   const message = `It is not known whether this was applied: ${why}`;

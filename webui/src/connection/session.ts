@@ -17,9 +17,12 @@ import { every } from "./timers.ts";
 const FRAME_BYTES = 1_000_000;
 const TICK_MS = 250;
 const CONNECT_MS_MAX = 4_000;
-/** A leader writes every few seconds and says so: after this long it is asked. */
-const SILENCE_MS = 8_000;
-const ANSWER_MS_MAX = 4_000;
+/** A leader writes every few seconds, three by default, and says so: after this long it is asked. */
+const QUIET_MS = 3_500;
+/** Who does not answer for this long hangs: what it has told before may be wrong by now. */
+const ANSWER_MS_EXPECTED = 1_000;
+/** Who does not answer for this long is given up. */
+const ANSWER_MS_MAX = 6_000;
 const CALL_MS = 60_000;
 /** The protocol's bound: entries of repeats live longer than that, not shorter. */
 const REPEAT_MS_MAX = 300_000;
@@ -62,6 +65,8 @@ export class Session {
   readonly state: Signal<ConnectionState>;
   /** The broker that is tried or connected to, like http://10.0.0.7:8080. */
   readonly origin: Signal<string>;
+  /** The leader is connected, but does not answer. */
+  readonly isSilent = signal(false);
   readonly #calls = new Calls();
   readonly #route: Route;
   readonly #clientId = makeRandomHex(16);
@@ -88,6 +93,11 @@ export class Session {
     this.#open = given.open ?? ((url) => new WebSocket(url));
     this.state = signal<ConnectionState>({ kind: "connecting", since: performance.now() });
     this.origin = signal(this.#route.origin);
+  }
+
+  /** How long nothing has been heard, in ms. */
+  get silenceMs(): number {
+    return performance.now() - this.#heardAtMs;
   }
 
   /** Connects, and stays connected until `stop`. */
@@ -156,20 +166,21 @@ export class Session {
 
   /** Asks who it is; only a broker that leads can answer the counts. */
   #greet(socket: WebSocket): void {
-    const hello = { clientId: this.#clientId, protocol: 1 };
-    const requests: [string, object][] = [
-      ["hello", hello],
-      ["getStats", {}],
-      ["subscribe", { events: this.#events }],
-    ];
-    for (const [method, params] of requests) {
-      socket.send(encodeMessage({ id: method, method, params }));
-    }
+    socket.send(encodeMessage(this.#makeHello()));
+    socket.send(encodeMessage({ id: "getStats", method: "getStats", params: {} }));
+    const events = { events: this.#events };
+    socket.send(encodeMessage({ id: "subscribe", method: "subscribe", params: events }));
+  }
+
+  #makeHello(): object {
+    const params = { clientId: this.#clientId, protocol: 1 };
+    return { id: "hello", method: "hello", params };
   }
 
   #take(bytes: ArrayBuffer): void {
     this.#heardAtMs = performance.now();
     this.#askedAtMs = 0;
+    this.isSilent.value = false;
     const message = decodeMessage(bytes);
     for (const one of Array.isArray(message) ? message : [message]) {
       if ("event" in one) this.#onEvent(one as Event);
@@ -232,6 +243,8 @@ export class Session {
     this.#socket = undefined;
     this.#hello = undefined;
     this.#isReady = false;
+    this.#askedAtMs = 0;
+    this.isSilent.value = false;
     this.#calls.connectionLost(why);
     socket?.close();
   }
@@ -267,14 +280,21 @@ export class Session {
     if (state.kind === "leading") this.#checkSilence(now);
   }
 
-  /** A machine that slept, or a cable that was pulled, closes no socket. */
+  /**
+   * A machine that slept, a broker that hangs, a cable that was pulled: none of them closes a socket.
+   *
+   * A hello needs no store, so whoever lives answers it at once; the counts tell whether it leads.
+   */
   #checkSilence(now: number): void {
-    if (now - this.#heardAtMs < SILENCE_MS) return;
+    if (now - this.#heardAtMs < QUIET_MS) return;
     if (this.#askedAtMs === 0) {
       this.#askedAtMs = now;
+      this.#socket?.send(encodeMessage(this.#makeHello()));
       this.#socket?.send(encodeMessage({ id: "getStats", method: "getStats", params: {} }));
     } else if (now - this.#askedAtMs > ANSWER_MS_MAX) {
       this.#failed("the broker has gone silent");
+    } else if (now - this.#askedAtMs > ANSWER_MS_EXPECTED) {
+      this.isSilent.value = true;
     }
   }
 }

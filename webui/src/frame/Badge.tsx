@@ -1,6 +1,7 @@
 /** Who leads and whether this tab is connected, in one line. */
 
 import { addressOf } from "../connection/route.ts";
+import { formatDuration } from "../figures/format.ts";
 import { ticks } from "../live/clock.ts";
 import { connection, leader, session, stats } from "../live/queue.ts";
 
@@ -8,6 +9,7 @@ export function Badge() {
   const state = connection.value;
   if (state.kind === "leading") {
     const address = leader.value?.brokerAddress || state.hello.brokerAddress;
+    if (session.isSilent.value) return <Silent address={address} />;
     const epoch = stats.value?.epoch ?? leader.value?.epoch ?? state.hello.epoch;
     return (
       <p class="badge" data-state="leading">
@@ -34,6 +36,16 @@ export function Badge() {
       <button type="button" class="quiet" onClick={() => session.retryNow()}>
         Try now
       </button>
+    </p>
+  );
+}
+
+/** Connected as far as the socket tells, but without an answer. */
+function Silent({ address }: { address: string }) {
+  ticks.value;
+  return (
+    <p class="badge" data-state="silent">
+      <span aria-hidden="true">◌</span> {address} silent for {formatDuration(session.silenceMs)}
     </p>
   );
 }

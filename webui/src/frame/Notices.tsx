@@ -1,11 +1,13 @@
 /** What must be said about everything below it: a lost connection, a paused queue, a stopped page. */
 
+import type { ConnectionState } from "../connection/session.ts";
 import { formatCount, formatDuration } from "../figures/format.ts";
 import { ticks } from "../live/clock.ts";
 import {
   act,
   asideCount,
   connection,
+  isLive,
   isPaused,
   stats,
   statsAt,
@@ -25,14 +27,14 @@ export function Notices() {
 
 function Disconnected() {
   const state = connection.value;
-  if (state.kind === "leading") return null;
+  if (isLive.value) return null;
   ticks.value;
   const age = statsAt.value === 0 ? undefined : performance.now() - statsAt.value;
   // A reconnect that succeeds at once is not worth a word.
   if (state.kind === "connecting" && (age ?? 0) < 2_000) return null;
   return (
     <p class="notice" data-kind="problem">
-      <strong>{state.kind === "waiting" ? `Connection lost: ${state.why}.` : "Connecting."}</strong>{" "}
+      <strong>{whyNotLive(state)}</strong>{" "}
       {age === undefined
         ? "Nothing is known about the queue yet."
         : `What you see is ${formatDuration(age)} old.`}
@@ -45,6 +47,11 @@ function Disconnected() {
       )}
     </p>
   );
+}
+
+function whyNotLive(state: ConnectionState): string {
+  if (state.kind === "waiting") return `Connection lost: ${state.why}.`;
+  return state.kind === "leading" ? "The leader does not answer." : "Connecting.";
 }
 
 function QueuePaused() {

@@ -88,7 +88,9 @@ export const session = new Session({
 export const connection = session.state;
 
 /** Whether what the page shows is what the queue is. */
-export const isLive: ReadonlySignal<boolean> = computed(() => connection.value.kind === "leading");
+export const isLive: ReadonlySignal<boolean> = computed(
+  () => connection.value.kind === "leading" && !session.isSilent.value,
+);
 
 /** Asks for something that changes nothing. */
 export function ask<Result>(method: string, params: object = {}): Promise<Result> {

@@ -2,7 +2,7 @@
 
 import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
-import { QueueError } from "../connection/errors.ts";
+import { explain } from "../connection/errors.ts";
 import { useKeys } from "../frame/useKeys.ts";
 import { type Done, isLive } from "../live/queue.ts";
 import { say } from "./LiveRegion.tsx";
@@ -31,8 +31,7 @@ export function ActionButton({ act, doing = "Committing…", hotkey, children, .
       const { commitId } = await act();
       say(`Durable with commit ${commitId}`);
     } catch (error) {
-      if (!(error instanceof QueueError)) throw error;
-      setProblem(`${error.message} (${error.advice})`);
+      setProblem(explain(error));
     } finally {
       setCommitting(false);
     }

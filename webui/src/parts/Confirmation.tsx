@@ -1,7 +1,7 @@
 /** Asks before something that cannot be undone, and says to how many it will be done. */
 
 import { useState } from "preact/hooks";
-import { QueueError } from "../connection/errors.ts";
+import { explain } from "../connection/errors.ts";
 import { isLive } from "../live/queue.ts";
 import { Dialog } from "./Dialog.tsx";
 
@@ -28,8 +28,7 @@ export function Confirmation({ question, detail, verb, isDangerous, act, onClose
       await act();
       onClose();
     } catch (error) {
-      if (!(error instanceof QueueError)) throw error;
-      setProblem(`${error.message} (${error.advice})`);
+      setProblem(explain(error));
     } finally {
       setCommitting(false);
     }

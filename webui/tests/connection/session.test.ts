@@ -88,20 +88,32 @@ describe("a lost connection", () => {
 
   test("is noticed when the broker stays silent and does not answer", () => {
     last().lead();
-    vi.advanceTimersByTime(9_000);
-    expect(last().sent.at(-1)).toMatchObject({ method: "getStats" });
+    vi.advanceTimersByTime(3_400);
+    expect(last().sent.at(-1)).toMatchObject({ method: "subscribe" });
+    vi.advanceTimersByTime(600);
+    expect(last().sent.slice(-2)).toMatchObject([{ method: "hello" }, { method: "getStats" }]);
+    expect(session.isSilent.value).toBe(false);
+    vi.advanceTimersByTime(1_000);
+    expect(session.isSilent.value).toBe(true);
+    expect(session.state.value.kind).toBe("leading");
+    expect(session.silenceMs).toBe(5_000);
     const silent = last();
-    vi.advanceTimersByTime(5_000);
+    vi.advanceTimersByTime(5_500);
     expect(silent.isClosed).toBe(true);
+    expect(session.isSilent.value).toBe(false);
     expect(TestSocket.opened.length).toBeGreaterThan(1);
   });
 
-  test("is not assumed while the broker answers", () => {
+  test("is not assumed of a broker that answers late, or waits for its store", () => {
     last().lead();
-    vi.advanceTimersByTime(9_000);
-    last().say({ id: "getStats", ok: true, result: {} });
-    vi.advanceTimersByTime(5_000);
+    for (let round = 0; round < 5; round++) {
+      vi.advanceTimersByTime(5_000);
+      expect(session.isSilent.value).toBe(true);
+      last().say({ id: "hello", ok: true, result: { brokerAddress: "a:1", epoch: 7, limits: {} } });
+      expect(session.isSilent.value).toBe(false);
+    }
     expect(TestSocket.opened).toHaveLength(1);
+    expect(session.state.value.kind).toBe("leading");
   });
 
   test("that nobody accepts is given up after four seconds", () => {

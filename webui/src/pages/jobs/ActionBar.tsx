@@ -1,7 +1,7 @@
 /** What can be done with the selected jobs; each action asks first, and says how many. */
 
 import { useEffect, useState } from "preact/hooks";
-import { QueueError } from "../../connection/errors.ts";
+import { explain } from "../../connection/errors.ts";
 import type { Changed, JobFilter } from "../../connection/results.ts";
 import { formatCount, formatJobs } from "../../figures/format.ts";
 import { act, ask } from "../../live/queue.ts";
@@ -43,10 +43,7 @@ export function ActionBar({ list, filter, selection, asked, onAsk, onRelease }: 
         if (fitting > 0) setCounted({ action: asked, target, fitting });
         else setOutcome(asked.only);
       })
-      .catch((error: unknown) => {
-        if (!(error instanceof QueueError)) throw error;
-        setOutcome(`${error.message} (${error.advice})`);
-      })
+      .catch((error: unknown) => setOutcome(explain(error)))
       .finally(() => onAsk(undefined));
   }, [asked]);
   useEffect(() => {

@@ -5,7 +5,7 @@
 
 import { computed, signal } from "@preact/signals";
 import { encodeMessage } from "../../connection/encoding.ts";
-import { QueueError } from "../../connection/errors.ts";
+import { explain, QueueError } from "../../connection/errors.ts";
 import { makeJobId } from "../../connection/ids.ts";
 import type { Json, Stats } from "../../connection/results.ts";
 import { every } from "../../connection/timers.ts";
@@ -113,9 +113,8 @@ async function submitCall(job: NewJob, count: number, tellsCommit: boolean): Pro
     note(durable);
     if (tellsCommit) void tellCommit(durable);
   } catch (error) {
-    if (!(error instanceof QueueError)) throw error;
+    note({ ...row, state: "failed", problem: explain(error) });
     failedCount.value += count;
-    note({ ...row, state: "failed", problem: `${error.message} (${error.advice})` });
   } finally {
     openCalls -= 1;
   }

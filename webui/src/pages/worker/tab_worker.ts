@@ -5,7 +5,7 @@
  */
 
 import { signal } from "@preact/signals";
-import { QueueError } from "../../connection/errors.ts";
+import { explain } from "../../connection/errors.ts";
 import { makeRandomHex } from "../../connection/ids.ts";
 import type { ClaimedJob } from "../../connection/results.ts";
 import { after, every } from "../../connection/timers.ts";
@@ -192,8 +192,7 @@ function count(name: keyof typeof totals.value, more: number): void {
 }
 
 function tell(error: unknown): void {
-  if (!(error instanceof QueueError)) throw error;
-  problem.value = `${error.message} (${error.advice})`;
+  problem.value = explain(error);
 }
 
 /** The socket and a request that outlives the page both say it; the second changes nothing. */
