@@ -126,6 +126,8 @@ def test_keys_move_select_and_open(broker: Broker, tabs: Tabs) -> None:
     page.keyboard.press("c")
     page.get_by_role("button", name="Cancel 3 jobs").click()
     expect(actions).to_contain_text("Cancelled 3 jobs")
+    expect(page.locator(".job-row")).to_have_count(6)
+    expect(page.get_by_role("button", name=re.compile("Show"))).to_have_count(0)
     page.keyboard.press("j")
     page.keyboard.press("Enter")
     expect(page.get_by_role("complementary", name="Job job-4")).to_be_visible()

@@ -103,8 +103,9 @@ class JsonReader {
     if (this.#skip("}")) return {};
     do {
       this.#match(WHITE_SPACE);
-      if (this.#text[this.#offset] !== '"')
-        throw this.#problem("a key in double quotes is missing");
+      const char = this.#text[this.#offset];
+      if (char === "}" && fields.length > 0) throw this.#problem("no key follows the comma");
+      if (char !== '"') throw this.#problem("a key in double quotes is missing");
       const key = this.#string("a key");
       if (!this.#skip(":")) throw this.#problem("a colon is missing");
       fields.push([key, this.value(depth + 1)]);

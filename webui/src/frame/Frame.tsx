@@ -2,6 +2,7 @@
 
 import { useSignalEffect } from "@preact/signals";
 import type { FunctionComponent } from "preact";
+import { useEffect, useRef } from "preact/hooks";
 import { isLive, stats, togglePaused } from "../live/queue.ts";
 import { DashboardPage } from "../pages/dashboard/DashboardPage.tsx";
 import { DeadPage } from "../pages/dead/DeadPage.tsx";
@@ -10,7 +11,8 @@ import { ProducerPage } from "../pages/producer/ProducerPage.tsx";
 import { StatePage } from "../pages/state/StatePage.tsx";
 import { WorkerPage } from "../pages/worker/WorkerPage.tsx";
 import { EmptyState } from "../parts/EmptyState.tsx";
-import { LiveRegion } from "../parts/LiveRegion.tsx";
+import { LiveRegion, say } from "../parts/LiveRegion.tsx";
+import { Link } from "../router/Link.tsx";
 import { navigate, path } from "../router/router.ts";
 import { Bar } from "./Bar.tsx";
 import { isSheetOpen, KeySheet } from "./KeySheet.tsx";
@@ -42,6 +44,7 @@ export function Frame() {
     const shown = PAGES.find((one) => isOnPage(path.value, one));
     document.title = makeTitle(shown?.name ?? "osqueue", stats.value?.dead ?? 0);
   });
+  useArrival(page?.name ?? "No such page");
   const Component = page && COMPONENTS[page.address];
   return (
     <>
@@ -59,6 +62,20 @@ export function Frame() {
   );
 }
 
+/** Says which page has come, and puts the focus there unless it stands on the page or on its link. */
+function useArrival(name: string): void {
+  const before = useRef(name);
+  useEffect(() => {
+    if (before.current === name) return;
+    before.current = name;
+    say(name);
+    const focused = document.activeElement;
+    const content = document.getElementById("content");
+    const isOnLink = focused?.matches(".bar [aria-current]");
+    if (!isOnLink && !content?.contains(focused)) content?.focus({ preventScroll: true });
+  }, [name]);
+}
+
 /** What the tab is called: first what needs a look. */
 export function makeTitle(page: string, dead: number): string {
   const name = page === "Dashboard" ? "osqueue" : `${page} · osqueue`;
@@ -67,6 +84,8 @@ export function makeTitle(page: string, dead: number): string {
 
 function NoSuchPage() {
   return (
-    <EmptyState title="There is no such page">The bar above leads to all there are.</EmptyState>
+    <EmptyState title="There is no such page">
+      The bar above leads to all there are; the <Link to="/">dashboard</Link> is the first.
+    </EmptyState>
   );
 }

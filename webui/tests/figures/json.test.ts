@@ -24,7 +24,7 @@ describe("reading", () => {
   test.each([
     ["", 1, 1, "a value is missing"],
     ['{"to": }', 1, 8, "no value starts with }"],
-    ['{\n  "to": 7,\n}', 3, 1, "a key in double quotes is missing"],
+    ['{\n  "to": 7,\n}', 3, 1, "no key follows the comma"],
     ['{\n  "to" 7}', 2, 8, "a colon is missing"],
     ["[1, 2", 1, 6, "a comma or ] is missing"],
     ['{"a": "x', 1, 7, "a string does not end, or has a wrong escape"],

@@ -9,6 +9,8 @@ import { Panel } from "../../parts/Panel.tsx";
 import { CommitStrip, describeCommit } from "./CommitStrip.tsx";
 
 const RATE_SECONDS = 60;
+/** What a broker has written in its first seconds tells nothing of a month. */
+const RATE_SECONDS_LEAST = 10;
 
 export function CommitPane() {
   const now = stats.value;
@@ -54,13 +56,14 @@ function Figure({ name, value, isBad }: { name: string; value: string; isBad?: b
 
 /** On a bucket what it costs, elsewhere what it would cost on one. */
 function Price({ now, past }: { now: Stats | undefined; past: Past }) {
-  if (now === undefined || past.times.length === 0) return null;
+  if (now === undefined) return null;
+  const store = now.storage.description ?? "";
+  if (past.times.length < RATE_SECONDS_LEAST) return <p class="quiet-text">{store}</p>;
   const writes =
     recentRate(past, "commits", RATE_SECONDS) +
     recentRate(past, "conflicts", RATE_SECONDS) +
     recentRate(past, "unknownOutcomes", RATE_SECONDS);
   const dollars = formatDollars(dollarsAMonth(writes, 0));
-  const store = now.storage.description ?? "";
   const isBucket = /^(s3|gs|gcs):/.test(store);
   const explanation = `${writes.toFixed(2)} writes a second over the last minute, at $0.005 a thousand`;
   return (

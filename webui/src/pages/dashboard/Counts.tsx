@@ -1,7 +1,7 @@
 /** The five numbers. Each leads to the jobs that it counts. */
 
 import type { Stats } from "../../connection/results.ts";
-import { formatCount, formatDuration, formatRate } from "../../figures/format.ts";
+import { formatAge, formatCount, formatRate } from "../../figures/format.ts";
 import { ticks } from "../../live/clock.ts";
 import { recentRate } from "../../live/past.ts";
 import { brokerNow, past, stats } from "../../live/queue.ts";
@@ -52,7 +52,7 @@ export function Counts() {
 
 function describeOldest(now: Stats): string {
   if (!now.oldestUnclaimedAt) return "none waits";
-  return `oldest ${formatDuration(brokerNow() - now.oldestUnclaimedAt)}`;
+  return `oldest ${formatAge(brokerNow() - now.oldestUnclaimedAt)}`;
 }
 
 function describeWorkers(count: number): string {
@@ -63,7 +63,7 @@ function describeWorkers(count: number): string {
 function describeNext(now: Stats): string {
   if (!now.nextRunAt) return "none to come";
   const left = now.nextRunAt - brokerNow();
-  return left <= 0 ? "next is due" : `next in ${formatDuration(left)}`;
+  return left <= 0 ? "next is due" : `next in ${formatAge(left)}`;
 }
 
 function describeDead(now: Stats): string {

@@ -83,7 +83,9 @@ function Holds({ row }: { row: WorkerView }) {
   for (const job of row.jobs) counts.set(job.type, (counts.get(job.type) ?? 0) + 1);
   const known = [...counts].map(([type, count]) => `${type || "no type"} ×${count}`).join(", ");
   const more = row.held - row.jobs.length;
-  const all = more > 0 ? `${known} and ${formatCount(more)} more` : known;
+  const named = more > 0 ? `${known} and ${formatCount(more)} more` : known;
+  // How many stands first, where it is not cut.
+  const all = counts.size > 1 || more > 0 ? `${formatCount(row.held)}: ${named}` : named;
   return (
     <span data-preview title={all}>
       {all}

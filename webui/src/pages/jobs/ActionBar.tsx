@@ -20,6 +20,8 @@ interface Given {
   asked: Action | undefined;
   onAsk: (action: Action | undefined) => void;
   onRelease: () => void;
+  /** It is durable. */
+  onDone: (action: Action) => void;
 }
 
 interface Counted {
@@ -28,7 +30,7 @@ interface Counted {
   fitting: number;
 }
 
-export function ActionBar({ list, filter, selection, asked, onAsk, onRelease }: Given) {
+export function ActionBar({ list, filter, selection, asked, onAsk, onRelease, onDone }: Given) {
   const [counted, setCounted] = useState<Counted>();
   const [outcome, setOutcome] = useState("");
   const matching = list?.length ?? 0;
@@ -59,7 +61,7 @@ export function ActionBar({ list, filter, selection, asked, onAsk, onRelease }: 
     });
     const text = `${action.past} ${formatJobs(changed)} · commit ${commitId}`;
     say(text);
-    onRelease();
+    onDone(action);
     setOutcome(text);
   }
 

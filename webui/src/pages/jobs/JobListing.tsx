@@ -63,6 +63,15 @@ export function JobListing() {
     }
     setAsked(action);
   };
+  /** What somebody has taken out of the list is no news: the rows close up, the keys stay there. */
+  const finish = (action: Action) => {
+    setSelection(NOTHING);
+    if (action === RETRY && view.filter.status === undefined) return;
+    const placeOf = (id: string) => list?.placeOf(id) ?? Number.POSITIVE_INFINITY;
+    const above = [...selection.ids].filter((id) => placeOf(id) <= current).length;
+    setCurrent(selection.isAll ? -1 : current - above);
+    listAgain();
+  };
   useKeys([
     { keys: "/", what: "Filter", act: focusFilter },
     { keys: "j", what: "Next job", act: () => move(1) },
@@ -122,6 +131,7 @@ export function JobListing() {
         asked={asked}
         onAsk={setAsked}
         onRelease={() => setSelection(NOTHING)}
+        onDone={finish}
       />
       {open !== undefined && (
         <Drawer title={`Job ${open}`} onClose={close}>
@@ -176,6 +186,12 @@ function NoJobs({ filter }: { filter: JobFilter }) {
     <EmptyState
       title={filter.status === undefined ? `There is no job ${what}` : `No job is ${what}`}
     >
+      {filter.status === "completed" && (
+        <>
+          A done job is kept only if it was submitted so: <code>resultTtlMs</code>, or Keep result
+          in <Link to="/producer">Producer</Link>.<br />
+        </>
+      )}
       <button type="button" onClick={() => navigate("/jobs")}>
         Show all jobs
       </button>

@@ -46,7 +46,7 @@ function Form() {
       <div class="fields">
         <NumberField label="Priority" name="priority" />
         <NumberField label="Delay, s" name="delay" />
-        <NumberField label="Attempts" name="attempts" hint="the broker's" />
+        <NumberField label="Attempts" name="attempts" hint="broker's default" />
         <NumberField label="Keep result, min" name="keep" />
       </div>
       <UniqueKey />

@@ -1,7 +1,7 @@
 /** The tab is a worker: what it shall do at the left, what it holds at the right. */
 
 import type { Signal } from "@preact/signals";
-import { formatCount, formatDuration } from "../../figures/format.ts";
+import { formatCount, formatDuration, formatJobs } from "../../figures/format.ts";
 import { ticks } from "../../live/clock.ts";
 import { isLive } from "../../live/queue.ts";
 import { EmptyState } from "../../parts/EmptyState.tsx";
@@ -53,10 +53,15 @@ function Wishes() {
         label="At the same time"
         value={wishes.concurrency}
         {...BOUNDS.concurrency}
-        unit="jobs"
+        format={formatJobs}
       />
-      <Slider label="Work time" value={wishes.workMs} {...BOUNDS.workMs} unit="ms" />
-      <Slider label="Failures" value={wishes.failurePercent} {...BOUNDS.failurePercent} unit="%" />
+      <Slider label="Work time" value={wishes.workMs} {...BOUNDS.workMs} format={inMs} />
+      <Slider
+        label="Failures"
+        value={wishes.failurePercent}
+        {...BOUNDS.failurePercent}
+        format={inPercent}
+      />
       <button
         type="button"
         class={isWorking.value ? "big" : "big primary"}
@@ -77,13 +82,21 @@ interface SliderGiven {
   value: Signal<number>;
   min: number;
   max: number;
-  unit: string;
+  format: (value: number) => string;
 }
 
-function Slider({ label, value, min, max, unit }: SliderGiven) {
+function inMs(value: number): string {
+  return `${formatCount(value)} ms`;
+}
+
+function inPercent(value: number): string {
+  return `${value} %`;
+}
+
+function Slider({ label, value, min, max, format }: SliderGiven) {
   return (
     <label class="field">
-      {`${label}: ${formatCount(value.value)} ${unit}`}
+      {`${label}: ${format(value.value)}`}
       <input
         type="range"
         min={min}
@@ -94,6 +107,9 @@ function Slider({ label, value, min, max, unit }: SliderGiven) {
     </label>
   );
 }
+
+/** Figures that are coloured once they are not 0. */
+const BAD = new Set(["Failed", "Lost"]);
 
 function Totals() {
   const { claimed, completed, failed, lost, givenBack } = totals.value;
@@ -109,7 +125,7 @@ function Totals() {
       {Object.entries(figures).map(([name, count]) => (
         <div key={name}>
           <dt>{name}</dt>
-          <dd>{formatCount(count)}</dd>
+          <dd data-tone={BAD.has(name) && count > 0 ? "dead" : undefined}>{formatCount(count)}</dd>
         </div>
       ))}
     </dl>
@@ -138,7 +154,7 @@ const COLUMNS: readonly Column<Held>[] = [
   { name: "Type", cell: ({ job }) => job.type || "no type" },
   { name: "Attempt", cell: ({ job }) => `${job.attempt} of ${job.maxAttempts}`, isSecondary: true },
   { name: "Progress", cell: (one) => <Progress one={one} /> },
-  { name: "Lease", kind: "number", cell: (one) => <Lease one={one} /> },
+  { name: "Lease left", kind: "number", cell: (one) => <Lease one={one} /> },
 ];
 
 function Progress({ one }: { one: Held }) {
