@@ -7,6 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+# Before anything else that logs: tracebacks are printed as the processes print them. structlog's
+# own way, with rich, took 0.4 s for each; a test of many hostile connections took 16 s of it.
+import osqueue.cli.logs  # noqa: F401
+
 if TYPE_CHECKING:
     from tests.emulators.peers import Peers
 
