@@ -14,7 +14,7 @@ batches are formed, and queries evaluated, only when none is.
 A batch that changed nothing is answered without a write, but only by a *trusted* leader: less than
 half of the committed timeout since the start of the attempt that landed last (of its first attempt,
 where only a load has shown that it landed: standbys wait from when they saw the version change, and
-a load changes nothing). Whoever is not trusted owes a heartbeat: the batch is settled with that
+a load changes nothing); a write in flight that shortens the timeout may have landed. Whoever is not trusted owes a heartbeat: the batch is settled with that
 write, which proves the lead. Until then no lease expires, and after it all held jobs get a full
 one.
 
@@ -129,7 +129,11 @@ class GroupCommit:
         return not self._is_releasing and self._is_proven(steady_ms)
 
     def _is_proven(self, steady_ms: int) -> bool:
-        return steady_ms - self._proven_ms < self._committed_timeout_ms // 2
+        timeout_ms = self._committed_timeout_ms
+        if self._pending is not None:
+            # It may have landed, and standbys wait what it says.
+            timeout_ms = min(timeout_ms, self._next_header.broker_timeout_ms)
+        return steady_ms - self._proven_ms < timeout_ms // 2
 
     # Facts from the shell.
 

@@ -304,6 +304,20 @@ class TestTrust:
         broker.wait(TIMEOUT_MS // 2)
         assert broker.term.is_trusted(broker.steady_ms)
 
+    def test_write_that_shortens_the_timeout_shortens_the_trust_while_it_may_have_landed(
+        self,
+    ) -> None:
+        # Found by simulation seed 1795538685054: standbys wait by the document as soon as it has
+        # landed, however late the leader hears of that.
+        broker = lead()
+        broker.pace.timed_out(8_000)
+        broker.answer(submit_job(1))
+        while broker.pace.broker_timeout_ms > TIMEOUT_MS:
+            broker.pace.succeeded(1)
+        assert broker.term.is_trusted(broker.steady_ms + TIMEOUT_MS // 2)
+        broker.begin_write(submit_job(2))
+        assert not broker.term.is_trusted(broker.steady_ms + TIMEOUT_MS // 2)
+
     def test_heartbeat_after_slow_writes_keeps_to_the_committed_timeout(self) -> None:
         # The interval follows the slowest write; standbys still wait what the document says.
         broker = lead()
