@@ -14,9 +14,9 @@ batches are formed, and queries evaluated, only when none is.
 A batch that changed nothing is answered without a write, but only by a *trusted* leader: less than
 half of the committed timeout since the start of the attempt that landed last (of its first attempt,
 where only a load has shown that it landed: standbys wait from when they saw the version change, and
-a load changes nothing); a write in flight that shortens the timeout may have landed. Whoever is not trusted owes a heartbeat: the batch is settled with that
-write, which proves the lead. Until then no lease expires, and after it all held jobs get a full
-one.
+a load changes nothing); a write in flight that shortens the timeout may have landed. Whoever is not
+trusted owes a heartbeat: the batch is settled with that write, which proves the lead. Until then no
+lease expires, and after it all held jobs get a full one.
 
 A term ends by `StepDown`: the release after draining, another broker's takeover, or a write whose
 outcome nothing can tell. A batch may be undone only if no attempt of its write was ever unknown;
