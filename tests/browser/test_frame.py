@@ -6,7 +6,8 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.brokers import Broker
-from tests.browser.tabs import Tabs
+from tests.browser.scenes import fill_queue
+from tests.browser.tabs import PHONE, Tabs
 
 pytestmark = pytest.mark.slow
 
@@ -34,6 +35,31 @@ def test_address_that_leads_nowhere_shows_where_to_go(broker: Broker, tabs: Tabs
     expect(page.get_by_text("There is no such page")).to_be_visible()
     page.locator("main").get_by_role("link", name="dashboard").click()
     expect(page.get_by_role("region", name="Throughput")).to_be_visible()
+    page.goto(f"{broker.url}/jobs/%zz")
+    expect(page.get_by_role("link", name="Look for it in all jobs")).to_be_visible()
     page.goto(f"{broker.url}/jobs/?status=dead")
     expect(page).to_have_url(f"{broker.url}/jobs?status=dead")
     expect(page.get_by_text("No job is dead")).to_be_visible()
+
+
+def test_back_leads_to_where_one_was_in_a_long_list(broker: Broker, tabs: Tabs) -> None:
+    with broker.client() as client:
+        fill_queue(client)
+    page = tabs.open(f"{broker.url}/dead", size=(390, 300))
+    page.locator(".group").nth(2).get_by_role("link").scroll_into_view_if_needed()
+    left = page.evaluate("scrollY")
+    assert left > 100, "there is something to scroll"
+    page.locator(".group").nth(2).get_by_role("link").click()
+    expect(page.locator(".job-row").first).to_be_visible()
+    page.go_back()
+    page.wait_for_function("left => scrollY === left", arg=left)
+
+    page = tabs.open(f"{broker.url}/jobs", size=PHONE)
+    rows = page.locator(".job-rows")
+    expect(page.locator(".job-row").first).to_be_visible()
+    rows.evaluate("rows => rows.scrollTo(0, 2000)")
+    page.locator(".job-row[aria-rowindex='42']").get_by_text("waiting").click()
+    expect(page.get_by_role("heading", name="Attempts")).to_be_visible()
+    page.go_back()
+    expect(page.locator(".job-row").first).to_be_visible()
+    page.wait_for_function("document.querySelector('.job-rows').scrollTop === 2000")

@@ -39,6 +39,11 @@ export function formatAge(milliseconds: number): string {
   return `${(Math.max(0, milliseconds) / SECOND).toFixed(1)} s`;
 }
 
+/** 0.4 s, 40 s, 3 min, 5 h: the largest unit alone, where one word is enough */
+export function formatRough(milliseconds: number): string {
+  return formatAge(milliseconds).split(" ", 2).join(" ");
+}
+
 /** Milliseconds where they stand alone in a column: 0.4 ms, 12 ms, 1,204 ms */
 export function formatMilliseconds(ms: number): string {
   return `${shorten(ms)} ms`;

@@ -103,6 +103,8 @@ function makeOptions(
     font: `11px ${token("sans")}`,
     ticks: { show: false },
   };
+  // The steps of the axis are round: 5 s, not 5.0 s.
+  const label = (value: number) => format(value).replace(/\.0\b/, "");
   const grid = { stroke: token("line"), width: 1 };
   return {
     width: element.clientWidth,
@@ -130,7 +132,7 @@ function makeOptions(
         space: 36,
         size: (_plot, labels) => Math.max(52, 14 + 6 * longest(labels)),
         incrs: [...steps],
-        values: (_plot, values) => values.map((value) => (value === 0 ? "0" : format(value))),
+        values: (_plot, values) => values.map((value) => (value === 0 ? "0" : label(value))),
       },
     ],
     series: [

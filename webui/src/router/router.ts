@@ -12,11 +12,41 @@ function read(): void {
   });
 }
 
-addEventListener("popstate", read);
+/** How long a page may take to be as high as it was when it was left. */
+const SETTLE_MS = 1_000;
+/** Whether the browser's Back or Forward led here. */
+export let isReturn = false;
+
+// Browsers scroll back before the page has asked for what it shows.
+history.scrollRestoration = "manual";
+addEventListener("popstate", () => {
+  isReturn = true;
+  read();
+  restoreScroll((history.state as { scrollY?: number } | null)?.scrollY ?? 0);
+});
+
+function noteScroll(): void {
+  history.replaceState({ ...history.state, scrollY }, "");
+}
+
+function restoreScroll(wantedY: number): void {
+  const address = location.href;
+  const end = performance.now() + SETTLE_MS;
+  const step = (): void => {
+    if (location.href !== address) return;
+    scrollTo(0, wantedY);
+    if (scrollY < wantedY - 1 && performance.now() < end) requestAnimationFrame(step);
+  };
+  requestAnimationFrame(step);
+}
 
 /** Goes to a page, like a link does. */
 export function navigate(address: string): void {
-  if (address !== location.pathname + location.search) history.pushState(null, "", address);
+  isReturn = false;
+  if (address !== location.pathname + location.search) {
+    noteScroll();
+    history.pushState(null, "", address);
+  }
   read();
   scrollTo(0, 0);
 }
@@ -37,6 +67,7 @@ export function stepQuery(fields: Record<string, string | undefined>): void {
   const { next, address } = changed(fields);
   const from = location.pathname + location.search;
   if (address === from) return;
+  noteScroll();
   history.pushState({ from }, "", address);
   query.value = next;
 }

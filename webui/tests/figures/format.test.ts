@@ -7,6 +7,7 @@ import {
   formatJobs,
   formatMilliseconds,
   formatRate,
+  formatRough,
   shortenId,
 } from "../../src/figures/format.ts";
 
@@ -29,6 +30,14 @@ describe("durations", () => {
   ])("%d ms are %s", (ms, text) => {
     expect(formatDuration(ms)).toBe(text);
   });
+});
+
+test.each([
+  [400, "0.4 s"],
+  [200_000, "3 min"],
+  [18_120_000, "5 h"],
+])("%d ms are roughly %s", (ms, text) => {
+  expect(formatRough(ms)).toBe(text);
 });
 
 test.each([

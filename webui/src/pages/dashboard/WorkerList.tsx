@@ -2,7 +2,7 @@
 
 import { useEffect, useState } from "preact/hooks";
 import type { WorkerView } from "../../connection/results.ts";
-import { formatAge, formatCount } from "../../figures/format.ts";
+import { formatCount, formatRough } from "../../figures/format.ts";
 import { ticks } from "../../live/clock.ts";
 import { act, brokerNow, stats } from "../../live/queue.ts";
 import { watchWorkers, workers, workersProblem } from "../../live/workers.ts";
@@ -48,7 +48,7 @@ const COLUMNS: readonly Column<WorkerView>[] = [
   {
     name: "Worker",
     kind: "id",
-    width: 136,
+    width: 120,
     cell: (row) => (
       <Link data-preview to={addressWith("/jobs", { text: row.workerId })} title={row.workerId}>
         {row.workerId}
@@ -97,7 +97,7 @@ function Beat({ row }: { row: WorkerView }) {
   ticks.value;
   const age = brokerNow() - row.lastSeenAt;
   const isSilent = age > SILENT_MS && !row.isPolling;
-  return <span data-tone={isSilent ? "dead" : undefined}>{formatAge(age)} ago</span>;
+  return <span data-tone={isSilent ? "dead" : undefined}>{formatRough(age)} ago</span>;
 }
 
 /** What workers get is what pausing is about. */

@@ -10,6 +10,7 @@ import { EmptyState } from "../../parts/EmptyState.tsx";
 import { say } from "../../parts/LiveRegion.tsx";
 import { Link } from "../../router/Link.tsx";
 import { addressWith } from "../../router/router.ts";
+import { followCursor } from "../jobs/bulk.ts";
 import { countJobs, filterOf, keyOf } from "./groups.ts";
 import { useDeadGroups } from "./useDeadGroups.ts";
 import "./dead.css";
@@ -191,15 +192,13 @@ async function redrive(groups: readonly DeadGroup[] | "all"): Promise<string> {
   let skipped = 0;
   let commitId = "";
   for (const filter of filters) {
-    let cursor: string | undefined;
-    do {
-      const place = cursor === undefined ? {} : { cursor };
-      const done = await act<Changed>("redriveDead", { ...filter, ...place });
-      count += done.result.count;
-      skipped += done.result.skipped ?? 0;
-      cursor = done.result.cursor;
+    const changed = await followCursor("redriveDead", filter, async (method, params) => {
+      const done = await act<Changed>(method, params);
       commitId = done.commitId;
-    } while (cursor !== undefined);
+      return done.result;
+    });
+    count += changed.count;
+    skipped += changed.skipped;
   }
   const left = skipped === 0 ? "" : ` ${formatJobs(skipped)} stayed: their unique keys are taken.`;
   return `Redrove ${formatJobs(count)} · commit ${commitId}.${left}`;

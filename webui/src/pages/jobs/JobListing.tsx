@@ -94,14 +94,7 @@ export function JobListing() {
         Jobs
       </h1>
       <FilterBar view={view} />
-      {list?.error !== undefined && (
-        <p class="notice" data-kind="problem" role="alert">
-          <strong>The jobs could not be listed:</strong> {list.error.message}{" "}
-          <button type="button" onClick={() => list.retry()}>
-            Try again
-          </button>
-        </p>
-      )}
+      {list?.error !== undefined && <Problem list={list} error={list.error} />}
       {list?.isOpen && list.length === 0 && list.isWhole ? (
         <NoJobs filter={view.filter} />
       ) : (
@@ -133,15 +126,30 @@ export function JobListing() {
         onRelease={() => setSelection(NOTHING)}
         onDone={finish}
       />
-      {open !== undefined && (
-        <Drawer title={`Job ${open}`} onClose={close}>
-          <p class="quiet-text">
-            <Link to={`/jobs/${encodeURIComponent(open)}`}>Open as a page</Link>
-          </p>
-          <JobView id={open} onGone={() => undefined} />
-        </Drawer>
-      )}
+      {open !== undefined && <OpenJob id={open} onClose={close} />}
     </section>
+  );
+}
+
+function Problem({ list, error }: { list: JobList; error: Error }) {
+  return (
+    <p class="notice" data-kind="problem" role="alert">
+      <strong>The jobs could not be listed:</strong> {error.message}{" "}
+      <button type="button" onClick={() => list.retry()}>
+        Try again
+      </button>
+    </p>
+  );
+}
+
+function OpenJob({ id, onClose }: { id: string; onClose: () => void }) {
+  return (
+    <Drawer title={`Job ${id}`} onClose={onClose}>
+      <p class="quiet-text">
+        <Link to={`/jobs/${encodeURIComponent(id)}`}>Open as a page</Link>
+      </p>
+      <JobView id={id} onGone={() => undefined} />
+    </Drawer>
   );
 }
 

@@ -5,7 +5,8 @@ import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { formatCount, formatDateTime, formatTime, shortenId } from "../../figures/format.ts";
 import { formatJsonLine } from "../../figures/json.ts";
 import { Status } from "../../parts/Status.tsx";
-import { setQuery } from "../../router/router.ts";
+import { isReturn, setQuery } from "../../router/router.ts";
+import { keyOf } from "./filter.ts";
 import type { JobList, Row } from "./job_list.ts";
 import { isNarrow } from "./narrow.ts";
 import { holds, type Selection } from "./selection.ts";
@@ -15,6 +16,8 @@ const ROW_PX = 32;
 /** Two lines. */
 const NARROW_ROW_PX = 56;
 const PREVIEW_CHARS_MAX = 160;
+/** Where the list was left, for who comes back to it. */
+let left = { key: "", scrollPx: 0 };
 /** More rows than stand in the DOM at once: a row's element is used again for another row. */
 const POOL = 128;
 
@@ -39,13 +42,19 @@ export function JobTable(given: Given) {
   const frame: Frame = { rows: list.length, rowPx, windowPx };
   const span = spanAt(scrollPx, frame);
 
+  const key = useRef("");
+  key.current = keyOf(list.view);
   useLayoutEffect(() => {
     const element = scroller.current;
     if (element === null) return undefined;
+    if (isReturn && left.key === key.current) element.scrollTop = left.scrollPx;
     const head = element.querySelector("thead")?.offsetHeight ?? 0;
     const observer = new ResizeObserver(() => setWindowPx(element.clientHeight - head));
     observer.observe(element);
-    return () => observer.disconnect();
+    return () => {
+      left = { key: key.current, scrollPx: element.scrollTop };
+      observer.disconnect();
+    };
   }, []);
   useEffect(() => list.want(span.first, span.end), [list, span.first, span.end]);
   useEffect(() => {

@@ -22,5 +22,11 @@ export function JobsPage() {
 
 function idOf(address: string): string | undefined {
   const encoded = /^\/jobs\/([^/]+)$/.exec(address)?.[1];
-  return encoded === undefined ? undefined : decodeURIComponent(encoded);
+  if (encoded === undefined) return undefined;
+  try {
+    return decodeURIComponent(encoded);
+  } catch {
+    // A lone % or half a character, typed by hand: no id has one.
+    return encoded;
+  }
 }

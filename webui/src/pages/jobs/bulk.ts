@@ -66,15 +66,33 @@ export async function goThrough(
   let count = 0;
   let skipped = 0;
   for (const part of split(target)) {
-    let cursor: string | undefined;
-    do {
-      const place = cursor === undefined ? {} : { cursor };
-      const changed = await call(method, { ...part, ...place, ...more });
-      count += changed.count;
-      skipped += changed.skipped ?? 0;
-      cursor = changed.cursor;
-    } while (cursor !== undefined);
+    const changed = await followCursor(method, { ...part, ...more }, call);
+    count += changed.count;
+    skipped += changed.skipped;
   }
+  return { count, skipped };
+}
+
+/**
+ * Makes one request again from where its answer stopped, until it has gone through all.
+ *
+ * @throws QueueError: a request failed; those before it have done their part.
+ */
+export async function followCursor(
+  method: string,
+  params: object,
+  call: Call,
+): Promise<{ count: number; skipped: number }> {
+  let count = 0;
+  let skipped = 0;
+  let cursor: string | undefined;
+  do {
+    const place = cursor === undefined ? {} : { cursor };
+    const changed = await call(method, { ...params, ...place });
+    count += changed.count;
+    skipped += changed.skipped ?? 0;
+    cursor = changed.cursor;
+  } while (cursor !== undefined);
   return { count, skipped };
 }
 

@@ -3,7 +3,7 @@
 import type { Signal } from "@preact/signals";
 import { formatCount, formatDuration, formatJobs } from "../../figures/format.ts";
 import { ticks } from "../../live/clock.ts";
-import { isLive } from "../../live/queue.ts";
+import { isLive, stats } from "../../live/queue.ts";
 import { EmptyState } from "../../parts/EmptyState.tsx";
 import { JobLink } from "../../parts/JobLink.tsx";
 import { Panel } from "../../parts/Panel.tsx";
@@ -135,6 +135,11 @@ function Totals() {
 function Rows() {
   if (held.value.length > 0) {
     return <Table label="Held jobs" columns={COLUMNS} rows={held.value} keyOf={keyOf} />;
+  }
+  if (isWorking.value && stats.value?.paused) {
+    return (
+      <EmptyState title="The queue is paused">Jobs are handed over once it is resumed.</EmptyState>
+    );
   }
   return (
     <EmptyState title={isWorking.value ? "Waiting for jobs" : "Not working"}>
