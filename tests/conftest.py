@@ -5,6 +5,7 @@ import zlib
 from collections.abc import Generator
 from typing import TYPE_CHECKING
 
+import hypothesis
 import pytest
 
 # Before anything else that logs: tracebacks are printed as the processes print them. structlog's
@@ -13,6 +14,10 @@ import osqueue.cli.logs  # noqa: F401
 
 if TYPE_CHECKING:
     from tests.emulators.peers import Peers
+
+# How long an example takes says more of the machine than of what is tested.
+hypothesis.settings.register_profile("osqueue", deadline=None)
+hypothesis.settings.load_profile("osqueue")
 
 
 @pytest.fixture

@@ -1,15 +1,16 @@
 """From bytes to requests and from replies to bytes, in both encodings.
 
-A good frame is decoded in one call, params included. One with a wrong field in it is decoded again
-with the params left as they are (`msgspec.Raw`), and one with a bad request in it is taken apart
-item by item, so that each request fails by itself. Clients use the other half: encoding requests,
-decoding replies.
+A good frame is decoded in one call, params included. One that is large, or has a wrong field in it,
+is decoded with the params left as they are (`msgspec.Raw`), and one with a bad request in it is
+taken apart item by item, so that each request fails by itself. Clients use the other half: encoding
+requests, decoding replies.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, TypeVar, cast, final, get_args
 
 import msgspec
@@ -47,6 +48,8 @@ _P = TypeVar("_P", bound=Params)
 
 _NULL = {Encoding.JSON: Raw(b"null"), Encoding.MSGPACK: Raw(b"\xc0")}
 _EMPTY = {Encoding.JSON: Raw(b"{}"), Encoding.MSGPACK: Raw(b"\x80")}
+_TYPED_BYTES_MAX = 262_144
+"""The params of larger frames are decoded one by one, since a byte can become a hundred."""
 _COMMAS_PER_REQUEST = 50
 """A frame with a bad request and more commas than this per request allowed is refused whole."""
 
@@ -131,9 +134,11 @@ def decode_frame(body: bytes, encoding: Encoding, limits: Limits) -> Frame:
     """
     _check_text(body, encoding)
     _check_announced_count(body, encoding, limits)
-    try:
-        decoded = _typed_decoders[encoding].decode(body)
-    except _MALFORMED:
+    decoded: Any = None
+    if len(body) <= _TYPED_BYTES_MAX:
+        with suppress(*_MALFORMED):
+            decoded = _typed_decoders[encoding].decode(body)
+    if decoded is None:
         try:
             decoded = _frame_decoders[encoding].decode(body)
         except msgspec.ValidationError:

@@ -7,7 +7,7 @@ result is a `msgspec.Raw` in the encoding of its message; `payloads.py` makes of
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal, TypeAlias
 
 import msgspec
 from msgspec import Raw
@@ -117,6 +117,11 @@ class NewJobParams(Params, kw_only=True):
     """Overrides the policy of the queue."""
 
 
+NewJobs: TypeAlias = Annotated[list[NewJobParams], msgspec.Meta(max_length=100_000)]
+"""More than `list_items_max` can be set to is refused before anything is built: an empty job is one
+byte, and a hundred once it is decoded."""
+
+
 class SubmitJobParams(NewJobParams, kw_only=True):
     """One job."""
 
@@ -126,7 +131,7 @@ class SubmitJobParams(NewJobParams, kw_only=True):
 class SubmitJobsParams(QueueParams, kw_only=True):
     """Jobs, all or none."""
 
-    jobs: list[NewJobParams]
+    jobs: NewJobs
 
 
 class ClaimJobParams(QueueParams, kw_only=True):
@@ -199,7 +204,7 @@ class CompletionParams(LeaseParams, kw_only=True):
     """One job done, and what follows from it."""
 
     result: Raw = ABSENT
-    submit: list[NewJobParams] | None = None
+    submit: NewJobs | None = None
     """Enqueued in the same write as the completion, or not at all."""
 
 

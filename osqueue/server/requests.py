@@ -92,6 +92,9 @@ LISTED_JOB_BYTES_IN_REPLY = 4_096
 """What a job takes in a list beside its payload, likewise."""
 JOB_BYTES_IN_REPLY = 2_048
 """What a job takes in a reply beside its payload, at the very most: each byte of a name escaped."""
+FRAME_LISTS_MAX = 10
+"""How many full lists of new jobs one frame may hold: an empty job is one byte of the frame, and
+some hundred once it is made."""
 NAME_CHARS_SHOWN = 80
 """How much of a wrong name an error repeats."""
 RANDOM_BITS = 74
@@ -110,6 +113,8 @@ class RequestContext(msgspec.Struct, kw_only=True):
     """Empty: the caller has not named itself, so nothing can carry a sequence."""
     is_sequenced: bool = False
     """Whether the request at hand carries a sequence."""
+    new_jobs_count: int = 0
+    """In lists, of the requests so far."""
     allows_wait: bool = True
     """Whether a claim may wait; not in HTTP batches, which have one answer."""
 
@@ -175,6 +180,12 @@ class RequestBuilder:
         self, field: str, jobs: Sequence[NewJobParams], context: RequestContext
     ) -> list[NewJob]:
         check_list(field, jobs, self.limits)
+        context.new_jobs_count += len(jobs)
+        if context.new_jobs_count > self.limits.list_items_max * FRAME_LISTS_MAX:
+            raise InvalidRequest(
+                f"{field}: the lists of this frame have {context.new_jobs_count} jobs by now; the"
+                f" limit is {FRAME_LISTS_MAX} times {self.limits.list_items_max} (list_items_max)"
+            )
         made: list[NewJob] = []
         for index, params in enumerate(jobs):
             try:

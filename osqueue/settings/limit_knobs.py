@@ -10,7 +10,8 @@ LIMIT_KNOBS: dict[str, Knob] = {
     "payload_bytes_max": Knob("Largest payload or result, as JSON.", "limits", 1, GIGABYTE),
     "frame_bytes_max": Knob("Largest frame or HTTP body, and reply.", "limits", 1024, GIGABYTE),
     "frame_requests_max": Knob("Most requests in one frame.", "limits", 1, 1_000_000),
-    "list_items_max": Knob("Most items of a list in a request.", "limits", 1, 1_000_000),
+    # No more are decoded (`NewJobs` in protocol/params.py).
+    "list_items_max": Knob("Most items of a list in a request.", "limits", 1, 100_000),
     "name_bytes_max": Knob("Longest type, worker id, unique key, claim id.", "limits", 16, 65_536),
     "job_id_chars_max": Knob("Longest job id; osqueue's own have 36.", "limits", 36, 1_024),
     "lease_ms_min": Knob("Shortest lease that a claim may ask for.", "limits", 1, DAY_MS),

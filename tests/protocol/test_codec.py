@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from typing import Any
 
 import msgspec
@@ -135,6 +136,25 @@ def test_one_bad_field_leaves_the_other_requests_alone(encoding: Encoding) -> No
     assert read_params(first, ClaimJobParams, encoding) == ClaimJobParams(worker_id="w")
     with pytest.raises(InvalidRequest, match="workerId"):
         read_params(second, ClaimJobParams, encoding)
+
+
+@pytest.mark.parametrize("encoding", Encoding)
+def test_params_of_a_large_frame_are_left_as_they_are(encoding: Encoding) -> None:
+    request = {"method": "submitJob", "params": {"payload": "x" * 1_000}}
+    frame = read([request] * 270, encoding)
+    assert {type(request) for request in frame.requests} == {WireRequest}
+
+
+def test_a_million_empty_jobs_are_refused_before_they_are_built() -> None:
+    count = 1_000_000
+    params = Raw(b"\x81\xa4jobs\xdd" + count.to_bytes(4, "big") + b"\x80" * count)
+    tracemalloc.start()
+    try:
+        with pytest.raises(InvalidRequest, match="100000"):
+            decode_params(params, SubmitJobsParams, Encoding.MSGPACK)
+        assert tracemalloc.get_traced_memory()[1] < 10_000
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize("encoding", Encoding)

@@ -239,6 +239,17 @@ def test_method_becomes_the_request(
     assert build(method, params, encoding=encoding) == request_made
 
 
+def test_lists_of_a_frame_hold_ten_full_ones_together() -> None:
+    limits = Limits(list_items_max=3)
+    builder = RequestBuilder(Settings(storage_backend="memory", limits=limits), random.Random(1))
+    context = RequestContext(encoding=Encoding.JSON, now_ms=NOW_MS, steady_ms=STEADY_MS)
+    wire = WireRequest("submitJobs", params=Raw(b'{"jobs": [{}, {}, {}]}'))
+    for _ in range(10):
+        builder.build(wire, context)
+    with pytest.raises(InvalidRequest, match="have 33 jobs by now; the limit is 10 times 3"):
+        builder.build(wire, context)
+
+
 def test_dry_run_needs_no_sequence_and_has_none() -> None:
     context = RequestContext(
         encoding=Encoding.JSON, now_ms=NOW_MS, steady_ms=STEADY_MS, client_id="c"
