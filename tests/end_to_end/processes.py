@@ -13,7 +13,7 @@ import trio
 
 from tests.emulators.programs import free_port
 
-__all__ = ["BrokerProcess", "free_port", "start_process"]
+__all__ = ["BrokerProcess", "free_port", "start_process", "waited_for_cpu_s"]
 
 
 @asynccontextmanager
@@ -36,6 +36,15 @@ async def start_process(
             process.send_signal(signal.SIGKILL)
         with trio.CancelScope(shield=True):
             await process.wait()
+
+
+def waited_for_cpu_s(pid: int) -> float:
+    """How long the first thread of a process could have run while others had the processors.
+
+    Returns: seconds since its start; 0 where the system does not tell (Linux does, see proc(5)).
+    """
+    schedule = Path(f"/proc/{pid}/schedstat")
+    return int(schedule.read_text().split()[1]) / 1e9 if schedule.exists() else 0.0
 
 
 class BrokerProcess:

@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
+import trio
 
 from osqueue.client import Client
 from osqueue.core.document import HEAD_BYTES_MAX, read_header
@@ -52,8 +53,8 @@ async def test_main_job_worker_and_broker_killed_loses_and_doubles_nothing(tmp_p
             await first_broker.wait()
             return completed_total((tmp_path / "store" / "queue.json").read_bytes())
 
-        async def start_again() -> None:
-            await stack.enter_async_context(broker.start())
+        async def start_again() -> trio.Process:
+            return await stack.enter_async_context(broker.start())
 
         await play_main_job(
             stack,
@@ -81,7 +82,7 @@ async def test_main_job_in_a_bucket_is_taken_over_by_a_standby(
         leader = await stack.enter_async_context(brokers[0].start())
         async with Client(brokers[0].url) as client:
             assert (await client.stats()).epoch == 1
-        await stack.enter_async_context(brokers[1].start())
+        standby = await stack.enter_async_context(brokers[1].start())
 
         async def kill_leader() -> int:
             leader.send_signal(signal.SIGKILL)
@@ -90,8 +91,9 @@ async def test_main_job_in_a_bucket_is_taken_over_by_a_standby(
             assert isinstance(found, StoredObject)
             return completed_total(found.data)
 
-        async def stand_by() -> None:
+        async def stand_by() -> trio.Process:
             assert leader.returncode == -signal.SIGKILL
+            return standby
 
         await play_main_job(
             stack,
@@ -102,5 +104,6 @@ async def test_main_job_in_a_bucket_is_taken_over_by_a_standby(
             replace_leader=stand_by,
             # Google takes one write a second of one object: the takeover, then what waits for it.
             first_ok_s_max=5,
-            concurrency=8,
+            # A second a write: few rounds of claims, each of many jobs.
+            concurrency=25,
         )
