@@ -10,7 +10,7 @@ import click
 
 from osqueue.cli.asking import ask
 from osqueue.cli.endings import CommandError, ExitStatus, printable
-from osqueue.cli.showing import print_json
+from osqueue.cli.showing import jobs_text, print_json
 from osqueue.client import Client, JobFilter
 
 __all__ = ["act", "act_on_job", "pause", "redrive", "resume"]
@@ -129,11 +129,6 @@ def tell_count(count: int, what_came: str, *, as_json: bool) -> None:
         return
     is_or_are = "" if what_came.startswith("would") else " is" if count == 1 else " are"
     print(f"{jobs_text(count)}{is_or_are} {what_came}")
-
-
-def jobs_text(count: int) -> str:
-    """So many jobs, in words."""
-    return "1 job" if count == 1 else f"{count:,} jobs"
 
 
 def pause(job_type: str | None, *, url: str | None, timeout_s: float, as_json: bool) -> None:

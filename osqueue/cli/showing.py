@@ -15,6 +15,7 @@ from osqueue.core.job import JobStatus
 
 __all__ = [
     "Wanted",
+    "jobs_text",
     "print_json",
     "show_dead",
     "show_history",
@@ -161,3 +162,8 @@ async def read_with_errors(wanted: Wanted, client: Client) -> JobPage:
 def print_json(answer: object) -> None:
     """Print a value as one line of JSON."""
     print(msgspec.json.encode(answer).decode())
+
+
+def jobs_text(count: int) -> str:
+    """So many jobs, in words."""
+    return "1 job" if count == 1 else f"{count:,} jobs"

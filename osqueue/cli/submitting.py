@@ -12,7 +12,7 @@ import msgspec
 
 from osqueue.cli.asking import ask
 from osqueue.cli.endings import CommandError, ExitStatus
-from osqueue.cli.showing import print_json
+from osqueue.cli.showing import jobs_text, print_json
 from osqueue.cli.waiting import print_result, result_of
 from osqueue.client import Client, NewJob, Submitted, SubmittedJobs
 from osqueue.core.errors import QueueError
@@ -215,19 +215,28 @@ def submit_lines(lines: Lines, *, url: str | None, timeout_s: float, as_json: bo
         ask(submit_all, url=url, timeout_s=timeout_s)
     except CommandError as error:
         if not error.advice and job_ids:
-            error.advice = f"the {len(job_ids)} jobs before its batch are in the queue"
+            error.advice = told_before(len(job_ids), "before its batch")
         if job_ids and error.status in (ExitStatus.USAGE, ExitStatus.UNREACHABLE):
             error.status = ExitStatus.REFUSED  # Those two promise that nothing was begun.
         raise
     except (KeyboardInterrupt, BaseExceptionGroup):  # Ctrl-C, mostly in the group of a nursery.
-        told = f"osqueue: the first {len(job_ids)} jobs are in the queue, perhaps a batch more"
+        first = f"{jobs_text(len(job_ids))} {'is' if len(job_ids) == 1 else 'are'} in the queue"
+        told = f"osqueue: {first}, perhaps a batch more"
         print(told, file=sys.stderr)
         raise
     if as_json:
         print_json(SubmittedJobs(job_ids, duplicates))
         return
-    known = f", {len(duplicates)} of them were in the queue already" if duplicates else ""
-    print(f"{len(job_ids)} jobs submitted{known}")
+    known = ""
+    if duplicates:
+        were = "was" if len(duplicates) == 1 else "were"
+        known = f", {len(duplicates):,} of them {were} in the queue already"
+    print(f"{jobs_text(len(job_ids))} submitted{known}")
+
+
+def told_before(count: int, before: str) -> str:
+    """What has become of the jobs before something that failed."""
+    return f"the {jobs_text(count)} {before} {'is' if count == 1 else 'are'} in the queue"
 
 
 async def submit_batch(client: Client, batch: Batch, submitted: int) -> SubmittedJobs:
@@ -245,7 +254,7 @@ async def submit_batch(client: Client, batch: Batch, submitted: int) -> Submitte
         fate = "may be" if ending.status is ExitStatus.UNKNOWN else "are not"
         raise CommandError(
             f"{error.message}: lines {batch.first_line} to {batch.last_line} {fate} in the queue",
-            advice=f"{ending.advice}; the {submitted} jobs before are in the queue",
+            advice=f"{ending.advice}; {told_before(submitted, 'before')}",
             status=ending.status,
         ) from error
 

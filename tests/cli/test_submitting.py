@@ -59,12 +59,19 @@ def test_submit_that_the_broker_refuses_is_status_1(command: Command) -> None:
     assert "(fix the request)" in result.stderr
 
 
+def test_submit_of_one_line_is_one_job(command: Command, tmp_path: Path) -> None:
+    source = tmp_path / "jobs.jsonl"
+    source.write_text('{"n": 1}\n')
+    result = command("submit", "single", "--file", str(source))
+    assert (result.exit_code, result.stdout) == (0, "1 job submitted\n")
+
+
 def test_submit_of_a_file_submits_each_line_in_order(command: Command, tmp_path: Path) -> None:
     count = BATCH_JOBS_MAX + 500
     source = tmp_path / "jobs.jsonl"
     source.write_text("".join(f'{{"n": {number}}}\n' for number in range(count)))
     result = command("submit", "bulk", "--file", str(source))
-    assert (result.exit_code, result.stdout) == (0, f"{count} jobs submitted\n")
+    assert (result.exit_code, result.stdout) == (0, f"{count:,} jobs submitted\n")
     assert payloads(command, "bulk") == [{"n": number} for number in range(count)]
 
 
@@ -94,7 +101,7 @@ def test_line_that_is_not_json_is_named_with_what_is_submitted_already(command: 
     result = command("submit", "partly", "--file", "-", stdin=lines)
     assert result.exit_code == 1, "2 would say that nothing was begun"
     assert result.stderr.startswith(f"osqueue: line {BATCH_JOBS_MAX + 2} is not JSON")
-    assert f"the {BATCH_JOBS_MAX} jobs before its batch are in the queue" in result.stderr
+    assert f"the {BATCH_JOBS_MAX:,} jobs before its batch are in the queue" in result.stderr
     assert payloads(command, "partly") == [1] * BATCH_JOBS_MAX
 
 
@@ -114,7 +121,7 @@ def test_interrupted_submit_tells_what_is_submitted_already(
     lines = Lines(source, False, "interrupted", {})
     with pytest.raises((KeyboardInterrupt, BaseExceptionGroup)):
         submit_lines(lines, url=command.url, timeout_s=10, as_json=False)
-    assert f"the first {BATCH_JOBS_MAX} jobs are in the queue" in capsys.readouterr().err
+    assert f"{BATCH_JOBS_MAX:,} jobs are in the queue" in capsys.readouterr().err
     assert payloads(command, "interrupted") == [1] * BATCH_JOBS_MAX
 
 

@@ -27,6 +27,7 @@ from storage_adapters.contract import (
     AccessDenied,
     ObjectMissing,
     ObjectStore,
+    ObjectVanished,
     StoredObject,
     StoreError,
     StoreMisconfigured,
@@ -116,6 +117,9 @@ class Examination:
         """Read the queue's head; False where the store cannot be read at all."""
         try:
             found = await self._store.read(self._queue_key, head_bytes=HEAD_BYTES_MAX)
+        except ObjectVanished as error:
+            self._problem("queue", error)
+            return True
         except ObjectMissing:
             return True
         except AccessDenied as error:

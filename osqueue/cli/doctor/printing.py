@@ -53,7 +53,9 @@ def report_rows(report: Report) -> list[tuple[str, str]]:
         if latencies is not None:
             rows.append((name, latencies_text(latencies)))
     if report.clock_offset_ms is not None:
-        rows.append(("store's clock", f"{report.clock_offset_ms / 1_000:+,.1f} s from this one"))
+        # Rounded before it is written: a twentieth of a second behind is no "-0.0 s".
+        offset_s = round(report.clock_offset_ms / 1_000, 1) or 0.0
+        rows.append(("store's clock", f"{offset_s:+,.1f} s from this one"))
     if report.costs is not None:
         rows += cost_rows(report.costs)
     return rows

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from storage_adapters.contract import (
     Absent,
     AccessDenied,
     Condition,
+    Match,
     ObjectStore,
     StoredObject,
     StoreUnavailable,
@@ -24,6 +26,7 @@ from storage_adapters.contract import (
     WriteOutcomeUnknown,
 )
 from storage_adapters.credentials.source import FixedSource
+from storage_adapters.file.store import FileStore
 from storage_adapters.http_store import HttpStore
 from storage_adapters.memory import MemoryStore
 from storage_adapters.s3 import S3Dialect
@@ -113,6 +116,19 @@ async def test_queue_that_cannot_be_used_is_told(data: bytes, expected: tuple[st
     report = await examine(store)
     assert found(report) == [expected]
     assert report.race is not None
+
+
+async def test_queue_that_was_removed_by_hand_is_a_problem_as_it_is_for_a_broker(
+    tmp_path: Path,
+) -> None:
+    store = FileStore(tmp_path)
+    version = await store.put(KEY, [HEADER], condition=ABSENT)
+    await store.put(KEY, [HEADER], condition=Match(version))
+    (tmp_path / KEY).unlink()
+    report = await examine(store)
+    assert found(report) == [("problem", "queue")]
+    assert "removed by hand" in report.findings[0].message
+    await store.aclose()
 
 
 async def test_store_that_ignores_conditions_is_a_problem_and_not_examined_further() -> None:

@@ -56,6 +56,11 @@ def test_full_report_shows_every_part(capsys: pytest.CaptureFixture[str]) -> Non
     assert "read of" not in shown
 
 
+def test_clock_a_little_behind_is_not_negative_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    print_report(Report(store="here", clock_offset_ms=-20))
+    assert "+0.0 s from this one" in capsys.readouterr().out
+
+
 def test_findings_and_their_number_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
     report = Report(store="here", queue=QueueFound(broker=None, epoch=1, broker_heartbeat=0))
     report.add(Finding(level="problem", check="race", message="3 lost", advice="move"))
