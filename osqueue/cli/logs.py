@@ -43,16 +43,37 @@ QUIET_BELOW = logging.WARNING
 """Of other libraries only warnings are of interest: httpx tells of each request it makes."""
 
 
+class LogStream:
+    """Where lines go; a queue does not stop because its log cannot be written."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._lost_count = 0
+
+    def print_line(self, line: str) -> None:
+        """Print one line at once; one that cannot be is counted, and told of when others can."""
+        try:
+            print(line, file=self._stream, flush=True)
+        except OSError:
+            self._lost_count += 1
+            return
+        if self._lost_count:
+            lost_count, self._lost_count = self._lost_count, 0
+            structlog.get_logger(__name__).warning(
+                "log lines could not be written", lost=lost_count, advice="look at the disk"
+            )
+
+
 class NamedLogger:
     """Prints lines, and knows the name that it was asked for by."""
 
-    def __init__(self, stream: TextIO, name: str) -> None:
+    def __init__(self, stream: LogStream, name: str) -> None:
         self._stream = stream
         self.name = name
 
     def msg(self, line: str) -> None:
         """Print one line at once."""
-        print(line, file=self._stream, flush=True)
+        self._stream.print_line(line)
 
     debug = info = warning = error = critical = msg
 
@@ -82,8 +103,10 @@ def configure_logs(*, log_format: str, log_level: str, stream: TextIO | None = N
     ]
     last = json_steps() if json else text_steps(is_terminal=to.isatty())
 
+    lines = LogStream(to)
+
     def make_logger(*names: object) -> NamedLogger:
-        return NamedLogger(to, str(names[0]) if names else "osqueue")
+        return NamedLogger(lines, str(names[0]) if names else "osqueue")
 
     structlog.configure(
         processors=[*shared, *last],

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import click
 
@@ -38,10 +38,8 @@ def guarding_output() -> Generator[None]:
     Raises:
         SystemExit: with status 1, where the output could not be written.
     """
+    replace_closed()
     try:
-        if sys.stdout is None:  # pyright: ignore[reportUnnecessaryComparison]
-            # Closed by the caller (`>&-`), which is no reason to fail.
-            sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
         try:
             yield
         finally:
@@ -50,7 +48,7 @@ def guarding_output() -> Generator[None]:
         failure = failure_in(error)
         if failure is None:
             raise
-        drop_output()
+        drop_rest(sys.stdout)
         if failure.errno != errno.EPIPE:
             message = f"the output cannot be written: {failure.strerror}"
             advice = "what was asked for may be done all the same"
@@ -59,6 +57,24 @@ def guarding_output() -> Generator[None]:
             )
             end_with_line(as_json=False)(ending)
         raise SystemExit(ExitStatus.REFUSED) from None
+    finally:
+        try:
+            sys.stderr.flush()
+        except OSError:
+            # Of a log that could not be written there may be a rest; its lines were counted.
+            drop_rest(sys.stderr)
+
+
+def replace_closed() -> None:
+    """Let what the caller has closed (`>&-`, `2>&-`) be forgotten: that is no reason to fail.
+
+    In this order each gets its own number again, which else would become a file's or a socket's.
+    """
+    nothing = Path(os.devnull)
+    if sys.stdout is None:  # pyright: ignore[reportUnnecessaryComparison]
+        sys.stdout = nothing.open("w", encoding="utf-8")
+    if sys.stderr is None:  # pyright: ignore[reportUnnecessaryComparison]
+        sys.stderr = nothing.open("w", encoding="utf-8")
 
 
 def failure_in(error: OSError | BaseExceptionGroup[BaseException]) -> OSError | None:
@@ -78,7 +94,7 @@ def is_failure(error: BaseException) -> bool:
     return isinstance(error, OSError) and error.errno in FAILURES and error.filename is None
 
 
-def drop_output() -> None:
+def drop_rest(stream: TextIO) -> None:
     """Send what is still buffered nowhere: Python would try again at its end, and complain."""
     with suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import logging
 import subprocess
@@ -32,6 +33,17 @@ def configured(log_format: str = "json", log_level: str = "info") -> io.StringIO
     return stream
 
 
+class FullDisk(io.StringIO):
+    """A stream that takes nothing while the disk is full."""
+
+    is_full = True
+
+    def write(self, text: str) -> int:
+        if self.is_full:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return super().write(text)
+
+
 def lines(stream: io.StringIO) -> list[dict[str, Any]]:
     return [msgspec.json.decode(line) for line in stream.getvalue().splitlines()]
 
@@ -47,6 +59,22 @@ def lines(stream: io.StringIO) -> list[dict[str, Any]]:
 )
 def test_json_is_for_programs(log_format: str, stream: io.StringIO, expected: bool) -> None:
     assert is_json(log_format, stream) is expected
+
+
+def test_lines_that_cannot_be_written_are_counted_and_told_of_later() -> None:
+    stream = FullDisk()
+    configure_logs(log_format="json", log_level="info", stream=stream)
+    for _ in range(3):
+        structlog.get_logger("osqueue.part").info("elected")
+    stream.is_full = False
+    structlog.get_logger("osqueue.part").info("deposed")
+    structlog.get_logger("osqueue.part").info("elected again")
+    told = [(line["event"], line.get("lost")) for line in lines(stream)]
+    assert told == [
+        ("deposed", None),
+        ("log lines could not be written", 3),
+        ("elected again", None),
+    ]
 
 
 def test_json_line_begins_with_the_event_and_has_fields_level_logger_and_time() -> None:

@@ -37,7 +37,9 @@ def test_full_disk_is_one_line_and_a_closed_pipe_is_none(tmp_path: Path) -> None
         for command in ("stats", "stats --json", "--help", "top --json"):
             status, said = ended_with(f"$OSQUEUE {command} | true", tmp_path, given)
             assert (status in (0, 1), said) == (True, "")
-        assert ended_with("$OSQUEUE stats >&-", tmp_path, given) == (0, "")
+        for closed in (">&-", "2>&-", ">&- 2>&-", f"2>{FULL}"):
+            assert ended_with(f"$OSQUEUE stats {closed}", tmp_path, given) == (0, "")
+        assert ended_with("$OSQUEUE stats --nonsense 2>&-", tmp_path, given) == (2, "")
 
 
 @pytest.mark.slow
@@ -46,6 +48,18 @@ def test_broker_whose_output_is_full_ends_in_one_line(tmp_path: Path) -> None:
     assert status == 1
     assert said.splitlines()[-1].startswith("osqueue: the output cannot be written")
     assert "Traceback" not in said
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("log", ["2>&-", f"2>{FULL}"])
+def test_broker_whose_log_cannot_be_written_goes_on(log: str, tmp_path: Path) -> None:
+    """It says where it is on stdout, answers, and ends as it is told to."""
+    line = (
+        f"exec 3< <(exec $OSQUEUE server {log}); broker=$!; read -r -u 3 _ _ _ url _;"
+        " BROKER_URL=${url%,} $OSQUEUE stats >/dev/null; status=$?;"
+        " kill -TERM $broker; wait $broker && exit $status"
+    )
+    assert ended_with(line, tmp_path, {"BROKER_PORT": "0"}) == (0, "")
 
 
 def test_other_errors_are_no_failures_of_the_output() -> None:
