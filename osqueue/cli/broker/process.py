@@ -89,6 +89,8 @@ class BrokerProcess:
         self._is_serving = False
         self._served = trio.Event()
         self._is_stopping = False
+        self._is_ending = False
+        """Nothing is left to be drained."""
         self._is_drained = False
         self._is_released = True
 
@@ -111,6 +113,7 @@ class BrokerProcess:
                         await last.start(self._heed_signals)
                         await self._start(nursery)
             finally:
+                self._is_ending = True
                 await self._broker.store.aclose()
             last.cancel_scope.cancel()
         if not self._is_released:
@@ -187,7 +190,8 @@ class BrokerProcess:
                         "stopping", signal=name, drain_timeout_ms=self._settings.drain_timeout_ms
                     )
                     self._is_stopping = True
-                    self._nursery.start_soon(self._stop)
+                    if not self._is_ending:
+                        self._nursery.start_soon(self._stop)
                 elif number != first or trio.current_time() > first_at + ECHO_S:
                     end_at_once(number, name)
 

@@ -14,6 +14,7 @@ from urllib.request import urlopen
 import msgspec
 import pytest
 import trio
+import trio.testing
 
 from osqueue.broker.broker import Broker
 from osqueue.broker.clocks import SystemClock
@@ -395,10 +396,19 @@ class BreakingBroker(Broker):
         raise AssertionError("a bug")
 
 
-async def test_bug_anywhere_ends_the_process_with_its_traceback() -> None:
+class SignallingStore(MemoryStore):
+    """A store that is closed while somebody asks its process to stop."""
+
+    async def aclose(self) -> None:
+        signal.raise_signal(signal.SIGTERM)
+        await trio.testing.wait_all_tasks_blocked()
+
+
+@pytest.mark.parametrize("kind", [MemoryStore, SignallingStore])
+async def test_bug_anywhere_ends_the_process_with_its_traceback(kind: type[MemoryStore]) -> None:
     settings = Settings(broker_port=0)
     broker = BreakingBroker(
-        MemoryStore(),
+        kind(),
         settings,
         BrokerIdentity(name="00" * 8, address="127.0.0.1:1", host="test"),
         clock=SystemClock(),
@@ -409,3 +419,4 @@ async def test_bug_anywhere_ends_the_process_with_its_traceback() -> None:
     with trio.fail_after(10), pytest.raises(BaseExceptionGroup) as caught:
         await BrokerProcess(server, settings).run()
     assert caught.group_contains(AssertionError, match="a bug")
+    assert not caught.group_contains(RuntimeError)
