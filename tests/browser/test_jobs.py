@@ -128,6 +128,8 @@ def test_keys_move_select_and_open(broker: Broker, tabs: Tabs) -> None:
     expect(actions).to_contain_text("Cancelled 3 jobs")
     expect(page.locator(".job-row")).to_have_count(6)
     expect(page.get_by_role("button", name=re.compile("Show"))).to_have_count(0)
+    # The button that was pressed is gone with its dialog: the page has the focus, not nobody.
+    expect(page.locator("#content")).to_be_focused()
     page.keyboard.press("j")
     page.keyboard.press("Enter")
     expect(page.get_by_role("complementary", name="Job job-4")).to_be_visible()

@@ -48,8 +48,7 @@ function PageLink({ page }: { page: Page }) {
   const dead = page.address === "/dead" ? (stats.value?.dead ?? 0) : 0;
   return (
     <Link to={page.address} aria-current={isOnPage(path.value, page) ? "page" : undefined}>
-      {page.name}
-      {dead > 0 && <span class="dead-count">{formatCount(dead)}</span>}
+      {page.name} {dead > 0 && <span class="dead-count">{formatCount(dead)}</span>}
     </Link>
   );
 }

@@ -6,6 +6,7 @@
 
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef } from "preact/hooks";
+import { useFocusBack } from "./useFocusBack.ts";
 
 interface Given {
   title: string;
@@ -16,6 +17,7 @@ interface Given {
 }
 
 export function Dialog({ title, onClose, children, ...rest }: Given) {
+  useFocusBack();
   const dialog = useRef<HTMLDialogElement>(null);
   useEffect(() => {
     const element = dialog.current;

@@ -2,6 +2,7 @@
 
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef } from "preact/hooks";
+import { useFocusBack } from "./useFocusBack.ts";
 
 interface Given {
   title: string;
@@ -10,11 +11,11 @@ interface Given {
 }
 
 export function Drawer({ title, onClose, children }: Given) {
+  useFocusBack();
   const drawer = useRef<HTMLElement>(null);
   const close = useRef(onClose);
   close.current = onClose;
   useEffect(() => {
-    const before = document.activeElement;
     drawer.current?.focus();
     const onKey = (event: KeyboardEvent): void => {
       // A dialog above it takes the key for itself.
@@ -22,10 +23,7 @@ export function Drawer({ title, onClose, children }: Given) {
       if (event.key === "Escape" && !event.defaultPrevented) close.current();
     };
     document.addEventListener("keydown", onKey);
-    return () => {
-      document.removeEventListener("keydown", onKey);
-      if (before instanceof HTMLElement) before.focus();
-    };
+    return () => document.removeEventListener("keydown", onKey);
   }, []);
   return (
     <aside ref={drawer} class="drawer" tabIndex={-1} aria-label={title}>
