@@ -128,6 +128,12 @@ async def start_workers(
     return processes[0]
 
 
+async def wait_for_workers(client: Client) -> None:
+    """Wait until all workers have asked for jobs."""
+    while (await client.workers()).total < WORKERS:
+        await trio.sleep(POLL_S)
+
+
 async def play_main_job(
     stack: AsyncExitStack,
     directory: Path,
@@ -153,10 +159,12 @@ async def play_main_job(
     held_back = int(len(sources) * HELD_BACK_SHARE)
     reports = [directory / f"worker-{number}.jsonl" for number in range(WORKERS)]
     client = await stack.enter_async_context(Client(broker_url))
-    await client.submit_many([new_job(path) for path in sources[held_back:]])
     holding_worker = await start_workers(
         stack, reports, broker_url=broker_url, concurrency=concurrency
     )
+    # All are there before the first job is, or the quicker ones might leave it none to hold.
+    await wait_for_workers(client)
+    await client.submit_many([new_job(path) for path in sources[held_back:]])
     await wait_for_held_job(reports[0])
     holding_worker.send_signal(signal.SIGKILL)
     await holding_worker.wait()
