@@ -137,7 +137,8 @@ def test_keys_move_select_and_open(broker: Broker, tabs: Tabs) -> None:
     page.keyboard.press("Escape")
     expect(page.get_by_role("complementary")).to_have_count(0)
     page.keyboard.press("/")
-    page.keyboard.type("job-8")
+    # Into the field itself: keys typed at once after Escape were lost one time in three runs.
+    page.get_by_placeholder("Id or text").fill("job-8")
     expect(page.locator(".job-row")).to_have_count(1)
 
 
