@@ -11,8 +11,9 @@ from __future__ import annotations
 import errno
 import random as random_module
 import socket
+from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
 import trio
@@ -23,7 +24,7 @@ from hypercorn.trio.worker_context import WorkerContext
 from osqueue.server.app import FrontDoor
 from osqueue.server.http.intake import Intake
 from osqueue.server.hypercorn_guard import StructuredLogger, serve_connection
-from osqueue.settings import Settings
+from osqueue.settings import Settings, join_address
 
 if TYPE_CHECKING:
     from osqueue.broker.broker import Broker
@@ -36,6 +37,9 @@ BACKLOG = 2_048
 """With the usual 100, a burst of clients waits seconds for retransmitted SYNs."""
 KEEP_ALIVE_TIMEOUT_S = 75
 """Longer than any client keeps an idle connection, so that the client is the one to close it."""
+NOT_HERE = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
+"""What the system says of an address that is another machine's, or of a family that is off."""
+SocketAddress = tuple[socket.AddressFamily, tuple[Any, ...]]
 KEEP_ALIVE_REQUESTS_MAX = 2**31
 KEEPALIVE_IDLE_S = 30
 KEEPALIVE_INTERVAL_S = 10
@@ -65,8 +69,7 @@ class Server:
     @property
     def address(self) -> str:
         """HOST:PORT as bound; the port is the real one where the setting is 0."""
-        host = self.settings.broker_host
-        return f"[{host}]:{self.port}" if ":" in host else f"{host}:{self.port}"
+        return join_address(self.settings.broker_host, self.port)
 
     @property
     def port(self) -> int:
@@ -88,14 +91,9 @@ class Server:
         host, port = self.settings.broker_host, self.settings.broker_port
         try:
             found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-            for family, _, _, _, where in found:
-                # A name can have several addresses; all of them get the first one's port.
-                bound_port = self.port if self._sockets else port
-                self._sockets.append(
-                    open_listener(family, (where[0], bound_port, *where[2:]), self.settings)
-                )
+            addresses = [(family, where) for family, _, _, _, where in found]
+            self._sockets = open_sockets(addresses, self.settings)
         except OSError as error:
-            self.close()
             raise ListenError(explain(error, host, port)) from error
 
     def close(self) -> None:
@@ -187,6 +185,36 @@ def hypercorn_config(settings: Settings) -> Config:
     config.keep_alive_max_requests = KEEP_ALIVE_REQUESTS_MAX
     config.websocket_max_message_size = settings.limits.frame_bytes_max
     return config
+
+
+def open_sockets(addresses: Sequence[SocketAddress], settings: Settings) -> list[socket.socket]:
+    """Listen on all addresses of a name, on one port: where that is 0, on the first one's.
+
+    Those that this machine does not have are passed over (`::1` where IPv6 is off, although the
+    name has it), as long as there is one that it has.
+
+    Raises:
+        OSError: it has none of them, or one is taken or not allowed; nothing stays open.
+    """
+    opened: list[socket.socket] = []
+    missing: OSError | None = None
+    try:
+        for family, where in addresses:
+            port = opened[0].getsockname()[1] if opened else where[1]
+            try:
+                opened.append(open_listener(family, (where[0], port, *where[2:]), settings))
+            except OSError as error:
+                if error.errno not in NOT_HERE:
+                    raise
+                missing = error
+                log.info("address passed over", address=where[0], reason=error.strerror)
+        if missing is not None and not opened:
+            raise missing
+    except OSError:
+        for listener in opened:
+            listener.close()
+        raise
+    return opened
 
 
 def open_listener(

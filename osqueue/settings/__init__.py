@@ -8,7 +8,7 @@ follow the environment name (`lease_ms`: LEASE_MS) and the command-line flag (`-
 relation, so that settings which contradict each other cannot exist.
 """
 
-from osqueue.settings.addresses import advertised_address
+from osqueue.settings.addresses import advertised_address, join_address
 from osqueue.settings.buckets import write_gap_ms
 from osqueue.settings.relations import RELATIONS
 from osqueue.settings.rows import Kind, Setting, SettingsError, SettingValue
@@ -23,6 +23,7 @@ __all__ = [
     "Settings",
     "SettingsError",
     "advertised_address",
+    "join_address",
     "load_settings",
     "write_gap_ms",
 ]

@@ -10,7 +10,7 @@ from osqueue.settings.rows import SettingsError
 if TYPE_CHECKING:
     from osqueue.settings.table import Settings
 
-__all__ = ["advertised_address", "check_addresses", "is_web_address"]
+__all__ = ["advertised_address", "check_addresses", "is_web_address", "join_address"]
 
 ANY_ADDRESS = ("0.0.0.0", "::")
 """Listening addresses that mean every interface; nobody can connect to one of them."""
@@ -26,6 +26,11 @@ def advertised_address(settings: Settings, *, host_name: str, port: int) -> str:
     if settings.broker_advertised_address:
         return settings.broker_advertised_address
     host = host_name if settings.broker_host in ANY_ADDRESS else settings.broker_host
+    return join_address(host, port)
+
+
+def join_address(host: str, port: int) -> str:
+    """HOST:PORT, with brackets around an IPv6 address (RFC 3986, section 3.2.2)."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 

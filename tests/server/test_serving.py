@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import socket
 from collections.abc import Mapping, Sequence
@@ -11,7 +12,7 @@ import msgspec
 import pytest
 import trio
 
-from osqueue.server.serving import ListenError, Server, explain, hypercorn_config
+from osqueue.server.serving import ListenError, Server, explain, hypercorn_config, open_sockets
 from osqueue.settings import Settings
 from storage_adapters.contract import Condition, Version
 from storage_adapters.memory import MemoryStore
@@ -50,18 +51,36 @@ async def test_name_with_several_addresses_gets_one_port(served: Served) -> None
     server.close()
 
 
-async def test_ipv6_address_is_written_in_brackets(served: Served) -> None:
-    server = unbound(served, broker_host="::1")
-    server.bind()
-    assert server.address == f"[::1]:{server.port}"
-    server.close()
+def test_address_that_this_machine_does_not_have_is_passed_over() -> None:
+    elsewhere, here = ((socket.AF_INET, (host, 0)) for host in ("192.0.2.1", "127.0.0.1"))
+    for addresses in ([elsewhere, here], [here, elsewhere]):
+        [listener] = open_sockets(addresses, Settings())
+        assert listener.getsockname()[0] == "127.0.0.1"
+        listener.close()
 
 
-async def test_ipv6_clients_are_served(served: Served, nursery: trio.Nursery) -> None:
-    server = unbound(served, broker_host="::")
+async def test_address_that_is_taken_is_not_passed_over(served: Served) -> None:
+    taken = (socket.AF_INET, ("127.0.0.1", served.server.port))
+    with pytest.raises(OSError, match="in use"):
+        open_sockets([(socket.AF_INET, ("127.0.0.1", 0)), taken], Settings())
+
+
+def own_addresses(*hosts: str) -> list[str]:
+    """Those that this machine has: many have no IPv6."""
+    found: list[str] = []
+    for host in hosts:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        with contextlib.suppress(OSError), socket.socket(family) as probe:
+            probe.bind((host, 0))
+            found.append(host)
+    return found
+
+
+async def test_clients_of_every_address_are_served(served: Served, nursery: trio.Nursery) -> None:
+    server = unbound(served, broker_host=own_addresses("::", "0.0.0.0")[0])
     server.bind()
     await nursery.start(server.run)
-    for host in ("::1", "127.0.0.1"):
+    for host in own_addresses("::1", "127.0.0.1"):
         stream = await trio.open_tcp_stream(host, server.port)
         await stream.send_all(b"GET /healthz HTTP/1.1\r\nHost: [::1]\r\n\r\n")
         assert (await stream.receive_some()).startswith(b"HTTP/1.1 200")
