@@ -113,6 +113,8 @@ class StoreError(Exception):
 
     advice: ClassVar[str] = "read the message"
     """What the catcher should do, in a few words."""
+    needs_operator: ClassVar[bool] = False
+    """Whether no repetition will help, before somebody mends permissions or settings."""
 
 
 class ObjectMissing(StoreError):
@@ -152,12 +154,14 @@ class AccessDenied(StoreError):
     """The store knows the caller too little: credentials or permissions. Nothing was changed."""
 
     advice = "fix the credentials or permissions"
+    needs_operator = True
 
 
 class StoreMisconfigured(StoreError):
     """A setting is wrong, so that no attempt can succeed. Nothing was changed."""
 
     advice = "fix the settings"
+    needs_operator = True
 
 
 class StoreUnavailable(StoreError):

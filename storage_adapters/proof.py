@@ -28,16 +28,13 @@ from storage_adapters.contract import (
     ABSENT,
     Condition,
     Match,
-    NotApplied,
     ObjectMissing,
     ObjectStore,
     StoredObject,
     StoreError,
     StoreMisconfigured,
-    StoreUnavailable,
     Version,
     VersionConflict,
-    WriteOutcomeUnknown,
 )
 
 __all__ = [
@@ -252,9 +249,7 @@ def _wrongly_refused(step: str, condition: Condition, store: ObjectStore) -> Con
 def _at_step(step: str, error: StoreError) -> StoreError | _Unclear:
     """The error with the name of the step; unclear where it may be bad luck."""
     named = type(error)(f"{error} (in the step {step!r} of the proof at the start)")
-    if isinstance(error, NotApplied | WriteOutcomeUnknown | StoreUnavailable | ObjectMissing):
-        return _Unclear(named)
-    return named
+    return named if error.needs_operator else _Unclear(named)
 
 
 async def _sweep(store: ObjectStore, proof: Proof, *, before_ms: int) -> None:

@@ -59,7 +59,8 @@ class Client(OperatorCalls):
     Args:
         target: a broker's URL (http, https, ws or wss), several of them, or a store's URL such as
             `file:./osqueue-data`, where the leading broker's address is looked up. By default the
-            environment's BROKER_URL, or http://127.0.0.1:8080.
+            environment's BROKER_URL, or http://127.0.0.1:8080. Where the store refuses that for
+            good, every call raises Forbidden (credentials) or InvalidRequest (no such bucket).
         transport: `websocket`, or `http` where a proxy lets nothing else through, without events.
         timeout_s: how long one call is repeated, in seconds, at most 300; waiting that a call asked
             for (`wait_ms`) comes on top. Then it raises Unavailable, or OutcomeUnknown if it may

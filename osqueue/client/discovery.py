@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from osqueue.core.document import HEAD_BYTES_MAX, read_header
-from osqueue.core.errors import StoredDataInvalid
+from osqueue.core.errors import Forbidden, InvalidRequest, StoredDataInvalid
+
+if TYPE_CHECKING:
+    from storage_adapters.contract import StoredObject, Unchanged
 
 __all__ = ["Discovery", "is_store_url"]
 
@@ -29,19 +34,31 @@ class Discovery:
 
         self._store_url = store_url
         self._store = open_store(store_url)
+        self._has_answered = False
 
     async def aclose(self) -> None:
         """Close the connections to the store. Raises nothing; cancelled, it closes them too."""
         await self._store.aclose()
 
     async def find(self) -> tuple[int, str] | str:
-        """The term and the leader's address, or why there is none now."""
-        from storage_adapters.contract import StoredObject, StoreError
+        """The term and the leader's address, or why there is none now.
+
+        Raises:
+            Forbidden, InvalidRequest: the store refuses, as no repetition will change. Where it has
+                answered before, that counts as passing: permissions are changed and changed back.
+        """
+        from storage_adapters.contract import AccessDenied, StoredObject, StoreError
 
         try:
-            found = await self._store.read(_QUEUE_KEY, head_bytes=HEAD_BYTES_MAX)
+            found = await self._read_head()
             header = read_header(found.data) if isinstance(found, StoredObject) else None
         except StoreError as error:
+            if error.needs_operator and not self._has_answered:
+                refusal = Forbidden if isinstance(error, AccessDenied) else InvalidRequest
+                raise refusal(
+                    f"the leader cannot be looked up in {self._store_url} (the client's target, or"
+                    f" BROKER_URL): {error}"
+                ) from error
             return f"{self._store_url}: {error}"
         except StoredDataInvalid as error:
             return f"{self._store_url}: {error.message}"
@@ -50,3 +67,27 @@ class Discovery:
         if not header.broker:
             return f"{self._store_url}: no broker leads at the moment"
         return header.epoch, header.broker
+
+    async def _read_head(self) -> StoredObject | Unchanged:
+        from storage_adapters.contract import ObjectMissing
+
+        try:
+            found = await self._store.read(_QUEUE_KEY, head_bytes=HEAD_BYTES_MAX)
+        except ObjectMissing:
+            if not self._has_answered:
+                await self._look_for_bucket()
+            self._has_answered = True
+            raise
+        self._has_answered = True
+        return found
+
+    async def _look_for_bucket(self) -> None:
+        """Tell a missing bucket from one without a queue, as some stores do in a listing only."""
+        from storage_adapters.contract import StoreError, StoreMisconfigured
+
+        try:
+            await self._store.list(_QUEUE_KEY)
+        except StoreError as error:
+            # Any other error says nothing of the bucket: a client need not be permitted to list.
+            if isinstance(error, StoreMisconfigured):
+                raise

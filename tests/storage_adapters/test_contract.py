@@ -166,3 +166,5 @@ def test_errors_each_have_their_own_advice() -> None:
     ]
     assert len(errors) == 9
     assert len({error.advice for error in errors}) == len(errors)
+    needing = [error for error in errors if error.needs_operator]
+    assert needing == [contract.AccessDenied, contract.StoreMisconfigured]

@@ -98,7 +98,12 @@ class Traffic:
                 return broker
 
     async def _look_into_store(self, discovery: Discovery) -> None:
-        found = await discovery.find()
+        try:
+            found = await discovery.find()
+        except QueueError as error:
+            self.route.failed(steady_ms())
+            self.calls.refuse_queued(error)
+            return
         if isinstance(found, str):
             self.route.failed(steady_ms())
             self.calls.note_trouble(found)
