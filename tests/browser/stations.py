@@ -27,6 +27,9 @@ WATCH_NUMBERS = """element => {
   }).observe(element, { childList: true, characterData: true, subtree: true });
 }"""
 
+READ_NUMBER = """element =>
+  element.querySelector("[data-value]")?.dataset.value ?? element.textContent"""
+
 
 def open_producer(tabs: Tabs, broker: Broker, *, mode: str, field: str, value: int) -> Page:
     """A tab on Producer, its form filled in: `value` jobs at once (`Burst`) or a second (`Steady`).
@@ -57,8 +60,8 @@ def tile(page: Page, name: str) -> Locator:
 
 
 def read_number(page: Page, name: str) -> int:
-    """A figure of Producer or Worker, by the word above it."""
-    return int(number_of(page, name).inner_text().replace(",", ""))
+    """A figure of Producer or Worker, by the word above it; not what it shows on its way there."""
+    return int(number_of(page, name).evaluate(READ_NUMBER).replace(",", ""))
 
 
 def wait_for_number(page: Page, name: str, least: int) -> None:

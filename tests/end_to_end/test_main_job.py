@@ -43,7 +43,8 @@ def completed_total(data: bytes) -> int:
 @pytest.mark.slow
 async def test_main_job_worker_and_broker_killed_loses_and_doubles_nothing(tmp_path: Path) -> None:
     sources = list_sources()
-    assert len(sources) > 1_000
+    # Debian's own Python comes with 668 of them, the others with about 1,800.
+    assert len(sources) > 600
     broker = BrokerProcess(tmp_path, SETTINGS)
     async with AsyncExitStack() as stack:
         first_broker = await stack.enter_async_context(broker.start())

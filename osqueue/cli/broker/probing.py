@@ -5,6 +5,8 @@ One small HTTP request on a plain socket, so that a standby loads no client libr
 
 from __future__ import annotations
 
+import errno
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
@@ -24,6 +26,8 @@ log = structlog.get_logger(__name__)
 ANSWER_BYTES_MAX = 65_536
 RECONNECT_S = 0.5
 """Between two connections to a leader, or two looks for one."""
+NEVER_LEFT = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
+"""What the system says of an address that this machine has no way to."""
 
 
 class Answer(msgspec.Struct, rename="camel"):
@@ -98,16 +102,24 @@ async def probe_leader(address: str) -> str | None:
 
 
 def is_refusal(error: BaseException) -> bool:
-    """Whether every attempt that the error tells of was refused.
+    """Whether every attempt that the error tells of was refused; one at least was made.
 
-    Trio tries all addresses of a host and reports the failures as the cause of one error.
+    Those that never left this machine do not count: a name may have `::1` where IPv6 is off.
     """
-    if isinstance(error, ConnectionRefusedError):
-        return True
+    attempts = [one for one in attempts_in(error) if one.errno not in NEVER_LEFT]
+    return bool(attempts) and all(isinstance(one, ConnectionRefusedError) for one in attempts)
+
+
+def attempts_in(error: BaseException | None) -> Iterator[OSError]:
+    """Trio tries all addresses of a host and reports the failures as the cause of one error."""
     if isinstance(error, BaseExceptionGroup):
         group = cast("BaseExceptionGroup[BaseException]", error)
-        return all(map(is_refusal, group.exceptions))
-    return error.__cause__ is not None and is_refusal(error.__cause__)
+        for one in group.exceptions:
+            yield from attempts_in(one)
+    elif error is not None and error.__cause__ is not None:
+        yield from attempts_in(error.__cause__)
+    elif isinstance(error, OSError):
+        yield error
 
 
 async def read_answer(stream: trio.SocketStream) -> bytes:

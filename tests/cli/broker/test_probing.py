@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -104,6 +105,12 @@ def test_one_attempt_that_was_not_refused_is_enough_to_be_no_refusal() -> None:
     assert not is_refusal(several)
     several.__cause__ = ExceptionGroup("attempts", [refused, refused])
     assert is_refusal(several)
+    # The name has an address of a family that is off here.
+    off = OSError(errno.EADDRNOTAVAIL, "Cannot assign requested address")
+    several.__cause__ = ExceptionGroup("attempts", [off, refused])
+    assert is_refusal(several)
+    several.__cause__ = off
+    assert not is_refusal(several)
     assert not is_refusal(OSError("no cause"))
 
 

@@ -1,4 +1,8 @@
-/** A number that counts to its new value in place, within 150 ms; at once where motion is unwanted. */
+/**
+ * A number that counts to its new value in place, within 150 ms; at once where motion is unwanted.
+ *
+ * `data-value` is the value itself, for whoever reads it by a program.
+ */
 
 import { useEffect, useRef } from "preact/hooks";
 import { formatCount } from "../figures/format.ts";
@@ -25,5 +29,9 @@ export function Count({ value }: { value: number }) {
     return () => cancelAnimationFrame(frame);
   }, [value]);
   // The text is the effect's: a render must not set it back.
-  return <span ref={element}>{first.current}</span>;
+  return (
+    <span ref={element} data-value={value}>
+      {first.current}
+    </span>
+  );
 }
