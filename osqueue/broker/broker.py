@@ -189,10 +189,11 @@ class Broker:
 
         An outcome that is not a refusal is durable.
 
-        Cancellation: the caller stops waiting. What it asked for may still be committed; jobs that
-        it claimed are given back. With `until_settled` it is cancelled only when all that is known,
-        or after a minute, so that whoever counts its bytes counts them for as long as they are
-        kept; none of such requests may be a claim that waits.
+        Cancellation: the caller stops waiting, and hears nothing, not even if all was settled in
+        the same moment. What it asked for may still be committed; jobs that it claimed are given
+        back with the next write, which it does not wait for. With `until_settled` it is cancelled
+        only when all that is known, or after a minute, so that whoever counts its bytes counts them
+        for as long as they are kept; none of such requests may be a claim that waits.
         """
         refusal = self._refusal()
         if refusal is not None or not requests:
@@ -206,14 +207,17 @@ class Broker:
         self._wakeup.set()
         try:
             await waiter.settled.wait()
+            # Who was woken and cancelled in one moment hears nothing. Noted before it is asked: a
+            # cancelled checkpoint takes turns, and the next batch may be formed meanwhile.
+            waiter.is_abandoned = True
+            await trio.lowlevel.checkpoint_if_cancelled()
+            waiter.is_abandoned = False
         except trio.Cancelled:
-            # Settled before this was told: too late to be given back, so it must not get lost.
-            if waiter.unsettled_count:
-                term.abandon(waiter)
-                if until_settled:
-                    with trio.move_on_after(SETTLE_S_MAX, shield=True):
-                        await waiter.settled.wait()
-                raise
+            term.abandon(waiter)
+            if until_settled and waiter.unsettled_count:
+                with trio.move_on_after(SETTLE_S_MAX, shield=True):
+                    await waiter.settled.wait()
+            raise
         assert not waiter.unsettled_count, "a settled ticket has every outcome"
         return cast("list[Outcome]", waiter.outcomes)
 

@@ -102,6 +102,8 @@ class GroupCommit:
         self._settled = Settle([])
         self._act_is_running = False
         self._batch: Batch | None = None
+        self._settled_batch: Batch | None = None
+        """Until the next one is formed: its callers may be gone before they hear of it."""
         self._pending: PendingWrite | None = None
         self._is_releasing = False
         self._next_header = term.header
@@ -143,7 +145,10 @@ class GroupCommit:
         self._gathering.add(ticket, is_late=self.is_draining)
 
     def abandon(self, ticket: Ticket) -> None:
-        """Nobody waits for the ticket any more: its claims are dropped, or given back."""
+        """Nobody waits for the ticket any more: its claims are dropped, or given back.
+
+        Also one that the last `Settle` settled, until the next effect is asked for.
+        """
         ticket.is_abandoned = True
         self._gathering.waiting_claims.abandon(ticket)
 
@@ -260,6 +265,10 @@ class GroupCommit:
 
     def _form_batch(self, now_ms: int, steady_ms: int) -> Effect | None:
         """Apply what has gathered; None: it was settled, or is to be written."""
+        if self._settled_batch is not None:
+            # As late as this: a caller can still have gone between its settlement and its waking.
+            self._gathering.give_backs.update(self._settled_batch.unclaimed())
+            self._settled_batch = None
         is_trusted = self.is_trusted(steady_ms)
         is_free = self._spacing.is_free(steady_ms)
         if not is_trusted and not is_free:
@@ -400,7 +409,7 @@ class GroupCommit:
     def _settle_batch(self, commit: CommitSummary | None) -> None:
         assert self._batch is not None
         batch, self._batch = self._batch, None
-        self._gathering.give_backs.update(batch.unclaimed())
+        self._settled_batch = batch
         changes = self.state.table.take_changes()
         self._settled = Settle([*self._settled.tickets, *batch.settle()], commit, changes)
 

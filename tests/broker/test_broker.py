@@ -27,8 +27,10 @@ class Caller:
         self.broker = broker
         self.outcomes: list[Outcome] = []
         self.scope = trio.CancelScope()
+        self.task: trio.lowlevel.Task | None = None
 
     async def ask(self, *requests: ClaimJobs) -> None:
+        self.task = trio.lowlevel.current_task()
         with self.scope:
             self.outcomes = await self.broker.submit(requests)
 
@@ -69,6 +71,17 @@ class CancellingStore(ScriptedStore):
         if self.cancelled is not None:
             self.cancelled.cancel()
         return version
+
+
+class CancelWhenWoken(trio.abc.Instrument):
+    """Cancels a caller that has been woken, before it runs."""
+
+    def __init__(self, caller: Caller) -> None:
+        self._caller = caller
+
+    def task_scheduled(self, task: trio.lowlevel.Task) -> None:
+        if task is self._caller.task:
+            self._caller.scope.cancel()
 
 
 class TestSubmit:
@@ -125,18 +138,24 @@ class TestSubmit:
         assert (job.status, job.attempts, job.max_attempts) == ("unclaimed", 1, 4)
         nursery.cancel_scope.cancel()
 
-    async def test_claim_that_is_cancelled_in_the_moment_of_its_settlement_is_answered(
-        self, autojump_clock: Clock, nursery: trio.Nursery
+    @pytest.mark.parametrize("is_woken", [False, True])
+    async def test_claim_that_is_cancelled_in_the_moment_of_its_settlement_is_given_back(
+        self, autojump_clock: Clock, nursery: trio.Nursery, is_woken: bool
     ) -> None:
         store = CancellingStore()
         broker = await start(nursery, store)
         caller = Caller(broker)
         nursery.start_soon(caller.ask, waiting_claim(broker))
         await trio.testing.wait_all_tasks_blocked()
-        store.cancelled = caller.scope
+        if is_woken:
+            trio.lowlevel.add_instrument(CancelWhenWoken(caller))
+        else:
+            store.cancelled = caller.scope
         await broker.submit([submit_job(1, max_attempts=1)])
-        await trio.testing.wait_all_tasks_blocked()
-        assert [len(claimed_ids(outcome)) for outcome in caller.outcomes] == [1]
+        await trio.sleep(1)
+        assert not caller.outcomes
+        job = (await document(store)).state.table.by_id["job-1"]
+        assert (job.status, job.attempts, job.max_attempts) == ("unclaimed", 1, 2)
         nursery.cancel_scope.cancel()
 
     async def test_cancelled_caller_stays_for_its_settlement_at_most_a_minute(

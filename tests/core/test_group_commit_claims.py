@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import pytest
+
 from osqueue.core.errors import InvalidRequest
-from osqueue.core.mutations import CompleteJobs, Completion, Lease, PauseQueue, ResumeQueue
+from osqueue.core.mutations import (
+    CompleteJobs,
+    Completion,
+    Lease,
+    PauseQueue,
+    Request,
+    ResumeQueue,
+)
 from osqueue.core.outcomes import JobsClaimed, JobsCompleted
-from osqueue.core.writes.effects import Settle, WaitUntil, WriteDocument
+from osqueue.core.writes.effects import LoadDocument, Settle, WaitUntil, WriteDocument
 from osqueue.core.writes.tickets import Ticket
 from tests.builders import make_repeat
 from tests.core.driven import DrivenBroker, claim_jobs, claimed_ids, lead, submit_job
@@ -28,9 +37,19 @@ def status_of(broker: DrivenBroker, job_id: str = "job-1") -> tuple[str, int, in
 def give_back_one(broker: DrivenBroker, claim_id: str = "claim-1", **fields: object) -> None:
     """Job 1 is claimed, and its caller is gone when the write is settled."""
     broker.answer(submit_job(1))
-    gone, write = broker.begin_write(claim_jobs(claim_id, **fields))
-    broker.term.abandon(gone)
+    abandon(broker, claim_jobs(claim_id, **fields), is_settled=False)
+
+
+def abandon(broker: DrivenBroker, *requests: Request, is_settled: bool) -> None:
+    """The write of these requests lands; their caller is gone before that, or goes before it hears
+    of it."""
+    gone, write = broker.begin_write(*requests)
+    if not is_settled:
+        broker.term.abandon(gone)
     broker.land(write)
+    assert gone in broker.expect(Settle).tickets
+    if is_settled:
+        broker.term.abandon(gone)
 
 
 class TestWaiting:
@@ -187,13 +206,99 @@ class TestGivingBack:
         broker.settle()
         assert status_of(broker) == ("unclaimed", 1, 4)
 
+    def test_claim_whose_caller_goes_before_it_hears_of_the_settlement_is_given_back(self) -> None:
+        broker = lead()
+        broker.answer(submit_job(1))
+        abandon(broker, claim_jobs(), is_settled=True)
+        broker.settle()
+        assert status_of(broker) == ("unclaimed", 1, 4)
+
+    def test_claim_is_given_back_once_only(self) -> None:
+        # The next write gives it to another worker, who keeps it.
+        broker = lead()
+        broker.answer(submit_job(1))
+        abandon(broker, claim_jobs("claim-1"), is_settled=True)
+        [claimed] = broker.answer(claim_jobs("claim-1", worker_id="worker-2"))
+        assert claimed_ids(claimed) == ["job-1"]
+        assert broker.settle() == 0
+        assert status_of(broker) == ("in_progress", 2, 4)
+
+    def test_repeat_cancels_the_give_back_of_a_settled_claim(self) -> None:
+        broker = lead()
+        broker.answer(submit_job(1))
+        repeated = claim_jobs(repeat=make_repeat(1))
+        abandon(broker, repeated, is_settled=True)
+        assert claimed_ids(broker.answer(repeated)[0]) == ["job-1"]
+        assert broker.settle() == 0
+        assert status_of(broker) == ("in_progress", 1, 3)
+
+    def test_settled_claim_is_given_back_before_a_draining_leader_releases(self) -> None:
+        broker = lead()
+        broker.answer(submit_job(1))
+        abandon(broker, claim_jobs(), is_settled=True)
+        broker.term.drain()
+        broker.settle()
+        assert broker.stored.header().broker is None
+        assert status_of(broker) == ("unclaimed", 1, 4)
+
+    def test_settled_claim_of_a_term_that_is_over_keeps_its_lease(self) -> None:
+        # Somebody else leads: whoever is deposed writes nothing.
+        broker = lead()
+        broker.answer(submit_job(1))
+        gone, write = broker.begin_write(claim_jobs())
+        broker.lose(write, is_applied=True)
+        successor = lead(broker.stored, 2, steady_ms=broker.steady_ms)
+        broker.look(broker.expect(LoadDocument))
+        assert broker.expect(Settle).tickets == [gone]
+        broker.term.abandon(gone)
+        broker.step_down()
+        successor.settle()
+        assert status_of(successor) == ("in_progress", 1, 3)
+
+    def test_settled_claim_is_kept_while_one_of_its_callers_is_there(self) -> None:
+        broker = lead()
+        tickets = [ask_waiting(broker, "claim-1") for _ in range(2)]
+        broker.settle()
+        broker.ask(submit_job())
+        broker.land(broker.expect(WriteDocument))
+        broker.expect(Settle)
+        broker.term.abandon(tickets[0])
+        assert isinstance(broker.next(), WaitUntil)
+        assert status_of(broker) == ("in_progress", 1, 3)
+
+    def test_settled_claim_is_given_back_once_all_its_callers_are_gone(self) -> None:
+        broker = lead()
+        tickets = [ask_waiting(broker, "claim-1") for _ in range(2)]
+        broker.settle()
+        broker.ask(submit_job())
+        broker.land(broker.expect(WriteDocument))
+        broker.expect(Settle)
+        for ticket in tickets:
+            broker.term.abandon(ticket)
+        broker.settle()
+        assert status_of(broker) == ("unclaimed", 1, 4)
+
+    def test_what_was_answered_before_is_not_given_back(self) -> None:
+        # A repeat may have been told in the meantime that the worker holds it.
+        broker = lead()
+        broker.answer(submit_job(1))
+        answered = broker.ask(claim_jobs("claim-1"))
+        broker.settle()
+        assert isinstance(broker.next(), WaitUntil)
+        broker.term.abandon(answered)
+        assert isinstance(broker.next(), WaitUntil)
+        assert status_of(broker) == ("in_progress", 1, 3)
+
     def test_claim_without_an_id_is_given_back_as_well(self) -> None:
         broker = lead()
         give_back_one(broker, "")
         broker.settle()
         assert status_of(broker) == ("unclaimed", 1, 4)
 
-    def test_claim_of_a_completion_is_given_back_as_well(self) -> None:
+    @pytest.mark.parametrize("is_settled", [False, True])
+    def test_claim_of_a_completion_is_given_back_and_the_completion_stands(
+        self, is_settled: bool
+    ) -> None:
         broker = lead()
         broker.answer(submit_job(1), submit_job(2))
         broker.answer(claim_jobs())
@@ -204,10 +309,9 @@ class TestGivingBack:
             claim=claim_jobs(),
             repeat=make_repeat(1),
         )
-        gone, write = broker.begin_write(chained)
-        broker.term.abandon(gone)
-        broker.land(write)
+        abandon(broker, chained, submit_job(3), is_settled=is_settled)
         broker.settle()
+        assert broker.stored.job_ids() == ["job-2", "job-3"]
         assert status_of(broker, "job-2") == ("unclaimed", 1, 4)
         again = broker.answer(chained)
         assert again == [JobsCompleted(["job-1"], [], NOTHING)]
@@ -251,7 +355,6 @@ class TestGivingBack:
         broker = lead()
         give_back_one(broker)
         repeat = broker.ask(claim_jobs("claim-1"), submit_job(2))
-        broker.expect(Settle)
         write = broker.expect(WriteDocument)
         broker.term.abandon(repeat)
         broker.land(write)
