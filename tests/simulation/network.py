@@ -116,7 +116,7 @@ class Connection:
             self._to_broker.clear()
         if self.client is not None:
             world.after(world.random.choice(choices), self.client.process, self._end_client)
-        world.after(world.random.choice(choices), self.broker, self._end_broker)
+        world.after(world.random.choice(choices), self.broker, self.end_broker)
 
     def fall_silent(self) -> None:
         """The client has waited for too long, if the broker still stands still."""
@@ -128,7 +128,7 @@ class Connection:
         if self.client_is_open:
             self.client_is_open = False
             self.is_broken = True
-            self.world.after(self.world.network.latency(), self.broker, self._end_broker)
+            self.world.after(self.world.network.latency(), self.broker, self.end_broker)
 
     def _send_late_originals(self) -> None:
         world = self.world
@@ -157,7 +157,8 @@ class Connection:
             assert self.client is not None
             self.client.connection_ended(self)
 
-    def _end_broker(self) -> None:
+    def end_broker(self) -> None:
+        """The broker learns that it has ended."""
         if self.broker_is_open:
             self.broker_is_open = False
             self.broker.connection_ended(self)

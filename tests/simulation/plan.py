@@ -35,6 +35,7 @@ FAULTS: dict[str, float] = {
     "connection drops": 0.03,
     "message slow": 0.05,
     "late original": 0.7,
+    "client lost before its answer": 0.03,
     "dialling fails": 0.05,
     # Of a moment: how often in a minute.
     "broker crashes": 4.0,

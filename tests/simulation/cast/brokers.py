@@ -320,11 +320,17 @@ class BrokerProcess(Process):
         return self._perform(effect)
 
     def _perform(self, effect: Effect | ElectionEffect) -> bool:
+        world = self.world
         self._spins = self._spins + 1 if isinstance(effect, WaitUntil) else 0
         match effect:
             case Settle():
                 for ticket in effect.tickets:
                     assert isinstance(ticket, SimulatedTicket)
+                    connection = ticket.connection
+                    if connection is not None and world.strikes("client lost before its answer"):
+                        # All is settled, and nothing of it is told.
+                        connection.drop()
+                        connection.end_broker()
                     self._send(ticket)
                 return True
             case WriteDocument():
@@ -333,7 +339,7 @@ class BrokerProcess(Process):
                 self._load(effect)
             case ProbeLeader():
                 self._act = act = object()
-                self.world.network.probe(
+                world.network.probe(
                     self, effect.address, lambda kind, name: self._probed(act, kind, name)
                 )
             case WaitUntil():
