@@ -248,8 +248,8 @@ class Dispatcher:
     async def answer(self, ticket: Ticket) -> list[Reply]:
         """Ask the broker, and give the replies in the order of the calls.
 
-        Cancellation: the caller stops waiting; mutations may still be committed, and jobs claimed
-        for it are given back.
+        Cancellation: the caller stops waiting, and hears nothing, not even if all was settled in
+        the same moment; mutations may still be committed, and jobs claimed for it are given back.
         """
         if ticket.withdrawn:
             # A claim that came before this, and be it in the same frame, waits after a checkpoint.

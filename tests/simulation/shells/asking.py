@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import contextmanager
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, TypeVar
 
@@ -35,7 +36,11 @@ async def ask(
     """Call, and give what came of it; a call that takes longer than its bound waits for ever."""
     started = trio.current_time()
     answer: ResultT | QueueError | Cancelled = Cancelled()
-    with trio.move_on_after(bound_s) as limit, trio.move_on_at(cancel_at(world)):
+    with (
+        trio.move_on_after(bound_s) as limit,
+        trio.move_on_at(cancel_at(world)) as scope,
+        cancelled_as_woken(world, scope),
+    ):
         try:
             answer = await call()
         except QueueError as error:
@@ -57,6 +62,36 @@ def cancel_at(world: World) -> float:
     if not world.strikes("call cancelled"):
         return float("inf")
     return trio.current_time() + world.random.choice(CANCEL_AFTER_S) * world.random.random()
+
+
+class WakeCanceller(trio.abc.Instrument):
+    """Cancels a task that has been woken so many times, before it runs."""
+
+    def __init__(self, task: trio.lowlevel.Task, scope: trio.CancelScope, wakes: int) -> None:
+        self._task = task
+        self._scope = scope
+        self._wakes_left = wakes
+
+    def task_scheduled(self, task: trio.lowlevel.Task) -> None:
+        if task is self._task:
+            self._wakes_left -= 1
+            if not self._wakes_left:
+                self._scope.cancel()
+
+
+@contextmanager
+def cancelled_as_woken(world: World, scope: trio.CancelScope) -> Generator[None]:
+    """Sometimes what a caller waits for comes in the very moment in which it is cancelled."""
+    if not world.strikes("call cancelled as it is woken"):
+        yield
+        return
+    wakes = world.random.choice([1, 1, 2, 4])
+    canceller = WakeCanceller(trio.lowlevel.current_task(), scope, wakes)
+    trio.lowlevel.add_instrument(canceller)
+    try:
+        yield
+    finally:
+        trio.lowlevel.remove_instrument(canceller)
 
 
 def place_of(traceback: TracebackType | None) -> str:

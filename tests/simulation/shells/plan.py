@@ -36,6 +36,7 @@ FAULTS: dict[str, float] = {
     "store out": 4.0,
     # Of one caller.
     "call cancelled": 0.4,
+    "call cancelled as it is woken": 0.2,
     "client crashes": 0.4,
     "worker crashes": 0.4,
     "reader slow": 0.6,

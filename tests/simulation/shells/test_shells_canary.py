@@ -1,7 +1,7 @@
 """Plants known bugs into the shells and requires the checkers to find them.
 
 Each bug lives in this process alone, for as long as seeds are played. It must be found within
-the `SEEDS`, by one of the checkers that guard against it. Three of them were real.
+the `SEEDS`, by one of the checkers that guard against it. Four of them were real.
 """
 
 from __future__ import annotations
@@ -58,6 +58,19 @@ def claims_of_cancelled_callers_stay(patch: pytest.MonkeyPatch) -> None:
         self._gathering.waiting_claims.abandon(ticket)
 
     patch.setattr(GroupCommit, "abandon", forget)
+
+
+@canary("give-backs", faults={"call cancelled as it is woken": 0.6})
+def claims_settled_as_their_callers_are_cancelled_stay(patch: pytest.MonkeyPatch) -> None:
+    settle_batch = GroupCommit._settle_batch
+
+    def settle(self: GroupCommit, commit: CommitSummary | None) -> None:
+        settle_batch(self, commit)
+        assert self._settled_batch is not None
+        self._gathering.give_backs.update(self._settled_batch.unclaimed())
+        self._settled_batch = None
+
+    patch.setattr(GroupCommit, "_settle_batch", settle)
 
 
 @canary("nobody waits for ever", faults={"broker crashes": 60.0})
@@ -145,7 +158,7 @@ def what_is_older_than_a_gap_comes_after_it(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Subscription, "missed", Subscription.fall_behind)
 
 
-@canary("nobody waits for ever")
+@canary("nobody waits for ever", "everything settles")
 def calls_are_never_given_up(patch: pytest.MonkeyPatch) -> None:
     async def keep_no_time(self: Session) -> None:
         await trio.sleep_forever()
