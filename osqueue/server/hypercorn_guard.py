@@ -173,7 +173,8 @@ class GuardedTCPServer(TCPServer):
         async with self.send_lock:
             try:
                 await self._send_in_slices(event.data)
-            except (trio.BrokenResourceError, trio.ClosedResourceError):
+            # Busy by the `send_eof` of a close under way, which asks for no lock.
+            except (trio.BrokenResourceError, trio.ClosedResourceError, trio.BusyResourceError):
                 self.protocol.is_cut = True
                 await self.protocol.handle(Closed())
 

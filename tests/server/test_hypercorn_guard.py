@@ -19,6 +19,10 @@ from osqueue.settings import Settings
 from tests.server.harness import read_to_end
 
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
+UPGRADE = (
+    b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+)
 GET = b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 
 
@@ -77,6 +81,23 @@ async def test_failing_application_is_500_and_logged(
         await client.aclose()
     assert answer.startswith(b"HTTP/1.1 500 ")
     assert [entry["log_level"] for entry in logs] == ([] if app is silent else ["error"])
+
+
+async def test_application_that_fails_in_a_websocket_is_logged(
+    serve: Callable[[App], Awaitable[trio.SocketStream]],
+) -> None:
+    async def fails_later(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "websocket.accept"})
+        raise RuntimeError("a bug")
+
+    with structlog.testing.capture_logs() as logs, trio.fail_after(5):
+        client = await serve(fails_later)
+        await client.send_all(UPGRADE)
+        answer = await read_to_end(client)
+        await client.aclose()
+    assert answer.startswith(b"HTTP/1.1 101 ")
+    assert answer.endswith(b"\x88\x02\x03\xf3"), "closed with 1011"
+    assert [entry["log_level"] for entry in logs] == ["error"]
 
 
 async def test_parser_error_ends_its_connection_only(

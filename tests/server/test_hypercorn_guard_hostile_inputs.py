@@ -1,6 +1,7 @@
 """Every input that ends, freezes or bloats a plain Hypercorn, on a real socket: one row each.
 
-An honest client is served before each, while the hostile connection is open, and after it.
+An honest client is served before each, while the hostile connection is open, and after it. None
+of it is worth a line in the log, which whoever likes could fill otherwise.
 """
 
 from __future__ import annotations
@@ -8,9 +9,12 @@ from __future__ import annotations
 import socket
 import struct
 from collections.abc import Awaitable, Callable
+from functools import partial
+from itertools import product
 
 import msgspec
 import pytest
+import structlog
 import trio
 
 from osqueue.core.limits import Limits
@@ -74,15 +78,12 @@ RAW_INPUTS: dict[str, bytes] = {
         for n in range(500)
     ),
     "bytes_behind_an_upgrade": UPGRADE + b"\r\n" + make_frame(1, b"{}") + b"\xff" * 100,
-    "data_after_the_close": UPGRADE
+    "bytes_behind_an_upgrade_from_another_origin": UPGRADE
+    + b"Origin: http://elsewhere\r\n\r\n"
+    + make_frame(1, b"{}"),
+    "bytes_behind_an_upgrade_at_another_path": UPGRADE.replace(b"/v1/ws", b"/ws")
     + b"\r\n"
-    + make_frame(8, b"\x03\xe8")
-    + make_frame(1, b"{}") * 20,
-    "websocket_bad_opcode": UPGRADE + b"\r\n" + make_frame(3, b"?"),
-    "websocket_bad_utf8": UPGRADE + b"\r\n" + make_frame(1, b"\xff\xfe"),
-    "websocket_unmasked": UPGRADE + b"\r\n" + make_frame(1, b"{}", is_masked=False),
-    "websocket_fragmented_ping": UPGRADE + b"\r\n" + make_frame(9, b"x", is_final=False),
-    "websocket_length_of_2_to_the_63": UPGRADE + b"\r\n\x82\xff\x7f" + b"\xff" * 7,
+    + make_frame(1, b"{}"),
     "websocket_data_before_the_upgrade_ends": UPGRADE + b"Content-Length: 5\r\n\r\nhello" * 2,
     "garbage": bytes(range(256)) * 300,
     "head_without_end": b"GET / HTTP/1.1\r\nX: " + b"x" * 100_000,
@@ -99,10 +100,18 @@ RAW_INPUTS: dict[str, bytes] = {
     "body_of_a_deep_nest": b"POST /v1/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000"
     b"\r\n\r\n" + b"[" * 100_000,
 }
+WEBSOCKET_INPUTS: dict[str, bytes] = {
+    "data_after_the_close": make_frame(8, b"\x03\xe8") + make_frame(1, b"{}") * 20,
+    "websocket_bad_opcode": make_frame(3, b"?"),
+    "websocket_bad_utf8": make_frame(1, b"\xff\xfe"),
+    "websocket_unmasked": make_frame(1, b"{}", is_masked=False),
+    "websocket_fragmented_ping": make_frame(9, b"x", is_final=False),
+    "websocket_length_of_2_to_the_63": b"\x82\xff\x7f" + b"\xff" * 7,
+}
+"""Sent once the WebSocket has been accepted."""
 
 
-async def send_and_wait(served: Served, data: bytes) -> None:
-    stream = await served.connect()
+async def send_and_wait(served: Served, stream: trio.SocketStream, data: bytes) -> None:
     async with stream:
         try:
             await stream.send_all(data)
@@ -119,6 +128,36 @@ async def flood_of_resets(served: Served) -> None:
             stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
             await stream.aclose()
     assert await served.is_honestly_served()
+
+
+HANDSHAKES = (UPGRADE + b"\r\n", UPGRADE + b"Origin: http://elsewhere\r\n\r\n")
+STATS = make_frame(1, b'{"id":1,"method":"getStats"}')
+HALF_WAYS = (b"", STATS[:5], STATS * 50, make_frame(3, b"?"), make_frame(8, b"\x03\xe8"))
+"""What a WebSocket sends before it is cut: nothing, half a frame, calls, an error, its close."""
+
+
+async def websockets_cut_half_way(served: Served) -> None:
+    """At every step of the server between the handshake and the first answers, and many at once."""
+
+    async def cut(head: bytes, data: bytes, steps_count: int, *, is_reset: bool) -> None:
+        stream = await served.connect()
+        try:
+            await stream.send_all(head)
+            for _ in range(steps_count):
+                await trio.lowlevel.checkpoint()
+            await stream.send_all(data)
+        except trio.BrokenResourceError:
+            pass
+        if is_reset:
+            stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+        await stream.aclose()
+
+    for head, data in product(HANDSHAKES, HALF_WAYS):
+        async with trio.open_nursery() as nursery:
+            for steps_count, is_reset in product(range(30), (False, True)):
+                nursery.start_soon(partial(cut, head, data, steps_count, is_reset=is_reset))
+        for steps_count in range(30):
+            await cut(head, data, steps_count, is_reset=False)
 
 
 async def big_reply_never_read(served: Served) -> None:
@@ -164,21 +203,22 @@ async def endless_body_over_the_limit(served: Served) -> None:
 
 
 async def bodies_that_never_end(served: Served) -> None:
+    streams = [await served.connect() for _ in range(40)]
     await fill_with_halves(
         served,
+        streams,
         b"POST /v1/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n"
         % FRAME_BYTES_MAX,
     )
 
 
 async def messages_that_never_end(served: Served) -> None:
-    head = make_frame(2, bytes(FRAME_BYTES_MAX))[:14]
-    await fill_with_halves(served, UPGRADE + b"\r\n" + head)
+    streams = [(await served.open_websocket()).stream for _ in range(40)]
+    await fill_with_halves(served, streams, make_frame(2, bytes(FRAME_BYTES_MAX))[:14])
 
 
-async def fill_with_halves(served: Served, head: bytes) -> None:
+async def fill_with_halves(served: Served, streams: list[trio.SocketStream], head: bytes) -> None:
     """Forty large bodies begin and do not end, which a large honest one must survive."""
-    streams = [await served.connect() for _ in range(40)]
     for stream in streams:
         await stream.send_all(head)
         await stream.send_all(bytes(FRAME_BYTES_MAX * 9 // 10))
@@ -279,6 +319,7 @@ ATTACKS: dict[str, Attack] = {
     attack.__name__: attack
     for attack in (
         flood_of_resets,
+        websockets_cut_half_way,
         big_reply_never_read,
         websocket_replies_never_read,
         bodies_that_never_end,
@@ -295,15 +336,20 @@ ATTACKS: dict[str, Attack] = {
 }
 
 
-@pytest.mark.parametrize("name", [*RAW_INPUTS, *ATTACKS])
+@pytest.mark.parametrize("name", [*RAW_INPUTS, *WEBSOCKET_INPUTS, *ATTACKS])
 async def test_hostile_input_harms_nobody_else(served: Served, name: str) -> None:
     assert await served.is_honestly_served()
-    if name in RAW_INPUTS:
-        await send_and_wait(served, RAW_INPUTS[name])
-    else:
-        await ATTACKS[name](served)
-    assert await served.is_honestly_served()
-    await wait_until_alone(served)
+    with structlog.testing.capture_logs() as lines:
+        if name in RAW_INPUTS:
+            await send_and_wait(served, await served.connect(), RAW_INPUTS[name])
+        elif name in WEBSOCKET_INPUTS:
+            client = await served.open_websocket()
+            await send_and_wait(served, client.stream, WEBSOCKET_INPUTS[name])
+        else:
+            await ATTACKS[name](served)
+        assert await served.is_honestly_served()
+        await wait_until_alone(served)
+    assert [line for line in lines if line["log_level"] not in ("debug", "info")] == []
 
 
 async def test_stop_ends_although_clients_are_stuck(served: Served, nursery: trio.Nursery) -> None:

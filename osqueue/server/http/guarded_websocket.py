@@ -1,7 +1,8 @@
 """Hypercorn's WebSocket, with every message bounded before it is kept.
 
 Hypercorn 0.18 goes on collecting a message that is over the limit, says no reason when it closes,
-and keeps a message that never ends for ever.
+keeps a message that never ends for ever, and refuses bytes that come before the connection is
+accepted while the application goes on to accept it.
 """
 
 from __future__ import annotations
@@ -47,12 +48,31 @@ class GuardedWebSocket(WSStream):
 
     async def handle(self, event: StreamEvent) -> None:
         """Take bytes, or the end of the connection."""
+        if isinstance(event, Data) and not self.closed and not self.handshake.accepted:
+            await self._refuse_early_bytes()
+            return
         if self.discarded_bytes < 0 or not isinstance(event, Data):
             await super().handle(event)
             return
         self.discarded_bytes += len(event.data)
         if self.discarded_bytes > self.config.websocket_max_message_size * DISCARDED_MESSAGES_MAX:
             await self.send(StreamClosed(stream_id=self.stream_id))
+
+    async def _refuse_early_bytes(self) -> None:
+        """End the connection of a client that did not wait to be accepted (RFC 6455, section 4.1).
+
+        What the application sends from here on is dropped: were it to accept after the refusal,
+        h11 would raise, and whoever likes could fill the log with tracebacks.
+        """
+        self.closed = True
+        assert self.app_put is not None, "only a good handshake waits to be accepted"
+        await self.app_put(
+            {"type": "websocket.disconnect", "code": wsproto.CloseReason.ABNORMAL_CLOSURE.value}
+        )
+        # An application that has begun to reject the handshake has answered it already.
+        if not hasattr(self, "response"):
+            await self._send_error_response(400)
+        await self.send(StreamClosed(stream_id=self.stream_id))
 
     async def refuse(self, code: int, reason: str) -> None:
         """Close because of the message that is on its way; nothing more of it is kept."""

@@ -8,7 +8,7 @@ import trio
 
 from osqueue.core.limits import Limits
 from osqueue.settings import Settings
-from tests.server.harness import Served, make_frame
+from tests.server.harness import Served, make_frame, read_to_end
 
 FRAME_BYTES_MAX = 131_072
 
@@ -82,3 +82,16 @@ async def test_answered_calls_hold_nothing(served: Served) -> None:
     assert [reply["ok"] for reply in replies] == [True] * 8
     assert served.server.intake.bytes_held == 0
     await client.aclose()
+
+
+async def test_bytes_before_the_connection_is_accepted_are_400(served: Served) -> None:
+    stream = await served.connect()
+    await stream.send_all(
+        b"GET /v1/ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+        + make_frame(1, b"{}")
+    )
+    with trio.fail_after(5):
+        answer = await read_to_end(stream)
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    await stream.aclose()
