@@ -1,5 +1,6 @@
 """Fixtures that every test may use; what only one package needs lives beside its tests."""
 
+import os
 import random
 import zlib
 from collections.abc import Generator
@@ -14,6 +15,9 @@ import osqueue.cli.logs  # noqa: F401
 
 if TYPE_CHECKING:
     from tests.emulators.peers import Peers
+
+# What a terminal or a CI wants of colours: the tests read plain text, wherever they run.
+os.environ.pop("FORCE_COLOR", None)
 
 # How long an example takes says more of the machine than of what is tested.
 hypothesis.settings.register_profile("osqueue", deadline=None)

@@ -66,13 +66,14 @@ async def test_store_that_ignores_conditions_loses_the_race(
     assert race.lost >= 3
 
 
-async def test_unclear_answers_are_no_losses() -> None:
-    unknown = WriteOutcomeUnknown("lost")
-    for is_applied in (False, True):
-        store = RestlessStore(dict.fromkeys(range(1, 200, 3), unknown), is_applied=is_applied)
-        race = await run_race(store, "race", racers=4, rounds=10)
-        assert race.lost == 0
-        assert race.unclear > 0
+@pytest.mark.parametrize(("is_applied", "unclear"), [(False, 20), (True, 5)])
+async def test_unclear_answers_are_no_losses(is_applied: bool, unclear: int) -> None:
+    # All writes of every second round; of those that are carried out one in a round is not refused.
+    calls = [call for call in range(40) if call // 4 % 2 == 0]
+    failures = {call + 1: WriteOutcomeUnknown("lost") for call in calls}
+    store = RestlessStore(failures, is_applied=is_applied)
+    race = await run_race(store, "race", racers=4, rounds=10)
+    assert (race.rounds_won, race.lost, race.unclear) == (5, 0, unclear)
 
 
 class SilentStore(MemoryStore):
