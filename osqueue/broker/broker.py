@@ -18,7 +18,7 @@ from osqueue.broker.store_calls import StoreCalls
 from osqueue.broker.throttle import StoreThrottle, ThrottleCounts
 from osqueue.broker.waiters import Waiter, wake_now
 from osqueue.broker.wakeup import Wakeup
-from osqueue.core.errors import QueueError, Unavailable
+from osqueue.core.errors import NotLeader, QueueError, Unavailable
 from osqueue.core.group_commit import GroupCommit
 from osqueue.core.leadership import BrokerIdentity, Elected, Leadership
 from osqueue.core.limits import QueueRules
@@ -298,8 +298,13 @@ class Broker:
         await self._lead_lost.wait()
 
     def _refusal(self) -> QueueError | None:
-        if self._term is not None:
-            return self._term.ending
+        term = self._term
+        if term is not None:
+            if term.ending is None and self._calls.is_denied and not self.is_trusted_leader:
+                # To wait for the store would keep them from the reason, and from another leader.
+                reason = f"this broker cannot lead at present: {self._calls.obstacle}"
+                return NotLeader(reason, epoch=self.epoch)
+            return term.ending
         if self.is_draining:
             return Unavailable("this broker is stopping: nothing was applied")
         return self._leadership.not_leader()

@@ -100,11 +100,22 @@ class StoreCalls:
     def obstacle(self) -> str:
         """What the store keeps this broker from, for its callers; empty: nothing."""
         steady_ms = self._clock.steady_ms()
+        if self.is_denied:
+            return (
+                "the store refuses its writes until its credentials or permissions are fixed, its"
+                " log says why"
+            )
         if self._write_trouble.lasts(steady_ms):
             return "the store does not take its writes, its log says why"
         if self._read_trouble.lasts(steady_ms):
             return "it cannot read the store, its log says why"
         return ""
+
+    @property
+    def is_denied(self) -> bool:
+        """Whether the store goes on to refuse this broker's writes for lack of permission."""
+        trouble = self._write_trouble
+        return trouble.kind == AccessDenied.__name__ and trouble.lasts(self._clock.steady_ms())
 
     @property
     def clock_offset_ms(self) -> int | None:

@@ -13,7 +13,8 @@ class Trouble:
     def __init__(self) -> None:
         self.failures_count = 0
         """In a row, up to now."""
-        self._kind = ""
+        self.kind = ""
+        """Of the last failure; empty after a success."""
         self._told_ms = 0
         self._failed_ms = 0
 
@@ -21,9 +22,9 @@ class Trouble:
         """Note a failure, and whether to tell it: the first of its kind, and one each 30 s."""
         self.failures_count += 1
         self._failed_ms = steady_ms
-        if kind == self._kind and steady_ms < self._told_ms + TOLD_EVERY_MS:
+        if kind == self.kind and steady_ms < self._told_ms + TOLD_EVERY_MS:
             return False
-        self._kind, self._told_ms = kind, steady_ms
+        self.kind, self._told_ms = kind, steady_ms
         return True
 
     def lasts(self, steady_ms: int) -> bool:
@@ -32,5 +33,5 @@ class Trouble:
 
     def end(self) -> int:
         """Note a success. Returns the failures in a row that it ends."""
-        ended, self.failures_count, self._kind = self.failures_count, 0, ""
+        ended, self.failures_count, self.kind = self.failures_count, 0, ""
         return ended

@@ -65,8 +65,8 @@ class Call(msgspec.Struct, gc=False, eq=False):
     """An attempt went unanswered, or was answered OutcomeUnknown."""
     is_abandoned: bool = False
     """Its caller was cancelled."""
-    trouble: str = "no broker was reached"
-    """Why the last attempt settled nothing."""
+    trouble: str = ""
+    """Why the last attempt settled nothing; empty: there was none."""
     result: Raw | None = None
     error: QueueError | None = None
     waiter: Any = None
@@ -317,6 +317,9 @@ class Calls:
         for call in expired:
             if call.state == "in flight":
                 self._note_unanswered(call)
+                if call.is_on_wire:
+                    before = f"; before that, {call.trouble}" if call.trouble else ""
+                    call.trouble = f"no answer in time{before}"
             self._settle_with_error(call, _gave_up(call))
 
     def wake_delayed(self, now_ms: float) -> bool:
@@ -424,11 +427,12 @@ def _refused_after_unanswered(error: QueueError) -> OutcomeUnknown:
 
 
 def _gave_up(call: Call) -> QueueError:
+    trouble = call.trouble or "no broker was reached"
     if call.attempts:
         count = "1 attempt" if call.attempts == 1 else f"{call.attempts} attempts"
-        tries = f"gave up after {count}, the last one: {call.trouble}"
+        tries = f"gave up after {count}, the last one: {trouble}"
     else:
-        tries = f"gave up before a first attempt: {call.trouble}"
+        tries = f"gave up before a first attempt: {trouble}"
     if call.is_sequenced and call.is_unanswered:
         return OutcomeUnknown(f"{tries}; an attempt went unanswered and may have been applied")
     return Unavailable(tries)

@@ -51,7 +51,7 @@ from osqueue.core.writes.endings import (
     document_vanished,
     nobody_leads,
     outcome_unknown,
-    store_unreachable,
+    store_takes_nothing,
 )
 from osqueue.core.writes.forming import Forming
 from osqueue.core.writes.pending_write import NextStep, PendingWrite, Verdict
@@ -368,7 +368,7 @@ class GroupCommit:
             draining = broker_draining()
             self._leave("the store took no release", draining, draining, may_still_lead=True)
             return
-        self._settled.tickets.extend(batch.refuse(store_unreachable()))
+        self._settled.tickets.extend(batch.refuse(store_takes_nothing()))
         self._gathering.give_backs.update(batch.given_back | batch.withdrawn)
         self._batch = self._pending = None
         committed = load_document(b"".join(self._committed_chunks), self._rules, self._random)

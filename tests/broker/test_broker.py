@@ -49,6 +49,28 @@ class TestTerms:
         assert told == [True]
         nursery.cancel_scope.cancel()
 
+    async def test_leader_whose_permission_ends_says_so_instead_of_letting_callers_wait(
+        self, autojump_clock: Clock, nursery: trio.Nursery
+    ) -> None:
+        store = ScriptedStore()
+        broker = await start(nursery, store)
+        store.always = Put.DENY
+        # Its trust has not run out yet, and the permission may come back: this one waits for it.
+        refused = await ask(broker, submit_job())
+        assert isinstance(refused, Unavailable)
+        assert "the store does not take this broker's writes" in refused.message
+        asked_s = trio.current_time()
+        for request in (submit_job(), ReadStats()):
+            refused = await ask(broker, request)
+            assert isinstance(refused, NotLeader)
+            assert "until its credentials or permissions are fixed" in refused.message
+            assert (refused.epoch, refused.broker_address) == (1, "")
+        assert trio.current_time() == asked_s
+        store.always = Put.LAND
+        await trio.sleep(2)
+        assert await ask(broker, submit_job()) == JobsSubmitted(["job-1"])
+        nursery.cancel_scope.cancel()
+
 
 class StuckStore(ScriptedStore):
     """Answers no write while it is stuck."""

@@ -185,6 +185,11 @@ async def test_refusals_in_a_row_are_some_lines_and_their_end_is_told(
             store.script.append(Put.DENY)
             await calls.write(make_write(), Recorder())
             await trio.sleep(1)
+        assert calls.is_denied
+        assert "until its credentials or permissions are fixed" in calls.obstacle
+        store.script.append(Put.REFUSE)
+        await calls.write(make_write(), Recorder())
+        assert not calls.is_denied
         assert calls.obstacle == "the store does not take its writes, its log says why"
         store.script.append(Put.LAND)
         await calls.write(make_write(), Recorder())
@@ -194,7 +199,8 @@ async def test_refusals_in_a_row_are_some_lines_and_their_end_is_told(
         ("the store refused a write", 1),
         ("the store refused a write", 31),
         ("the store refused a write", 61),
-        ("the store takes writes again", 70),
+        ("the store refused a write", 71),
+        ("the store takes writes again", 71),
     ]
 
 

@@ -406,4 +406,22 @@ def test_giving_up_tells_how_many_attempts_there_were() -> None:
     once = book.mutate()
     book.send()
     book.calls.close("the client was closed")
-    assert str(once.error).startswith("gave up after 1 attempt, the last one: ")
+    told = "gave up after 1 attempt, the last one: the client was closed"
+    assert str(once.error).startswith(told)
+
+
+def test_giving_up_on_an_answer_tells_what_the_broker_said_before() -> None:
+    book = Book()
+    call = book.read()
+    book.send()
+    book.calls.answered_error(call.call_id, NotLeader("no permission"), now_ms=0)
+    book.send()
+    book.calls.expire(2_000)
+    assert str(call.error) == (
+        "gave up after 2 attempts, the last one: no answer in time; before that, NotLeader: no"
+        " permission"
+    )
+    never_answered = book.read()
+    book.send()
+    book.calls.expire(4_000)
+    assert str(never_answered.error) == "gave up after 1 attempt, the last one: no answer in time"

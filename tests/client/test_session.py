@@ -10,7 +10,10 @@ import trio
 
 from osqueue.client import Client
 from osqueue.core.errors import OutcomeUnknown, QueueFull, Unavailable
+from osqueue.settings import Settings
+from tests.broker.scripted_store import Put, ScriptedStore
 from tests.client.brokers.scripted_broker import Drop, ScriptedBroker, Silence
+from tests.server.harness import serve
 
 __all__: list[str] = []
 
@@ -100,6 +103,26 @@ async def test_callers_in_flight_are_told_of_the_end(scripted: ScriptedBroker) -
             scripted.has_asked = trio.Event()
             await scripted.has_asked.wait()
     assert sorted(ends) == ["mutation", "read"]
+
+
+@pytest.mark.slow
+async def test_why_a_broker_cannot_write_reaches_the_caller(
+    nursery: trio.Nursery, seeded_random: random.Random
+) -> None:
+    store = ScriptedStore()
+    settings = Settings(
+        broker_port=0,
+        storage_backend="memory",
+        broker_heartbeat_interval_ms=100,
+        broker_heartbeat_timeout_ms=500,
+    )
+    served = await serve(nursery, settings, seeded_random, store=store)
+    store.always = Put.DENY
+    async with Client(f"http://{served.server.address}", timeout_s=1) as client:
+        with pytest.raises(Unavailable) as caught:
+            await client.submit()
+    assert "until its credentials or permissions are fixed, its log says" in caught.value.message
+    nursery.cancel_scope.cancel()
 
 
 async def test_leaving_takes_a_second_at_most_whatever_the_broker_does(

@@ -11,7 +11,7 @@ __all__ = [
     "document_vanished",
     "nobody_leads",
     "outcome_unknown",
-    "store_unreachable",
+    "store_takes_nothing",
 ]
 
 
@@ -37,9 +37,11 @@ def outcome_unknown() -> OutcomeUnknown:
     )
 
 
-def store_unreachable() -> Unavailable:
+def store_takes_nothing() -> Unavailable:
     """The batch was undone."""
-    return Unavailable("the store cannot be reached: nothing was applied")
+    return Unavailable(
+        "the store does not take this broker's writes, its log says why: nothing was applied"
+    )
 
 
 def broker_draining() -> Unavailable:

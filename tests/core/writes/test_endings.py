@@ -9,7 +9,7 @@ from osqueue.core.writes.endings import (
     document_vanished,
     nobody_leads,
     outcome_unknown,
-    store_unreachable,
+    store_takes_nothing,
 )
 from tests.builders import make_header
 
@@ -30,6 +30,6 @@ def test_endings_have_the_class_that_says_what_to_do() -> None:
     assert nobody_leads(3).epoch == 3
     assert isinstance(outcome_unknown(), OutcomeUnknown)
     assert isinstance(document_vanished(), StoredDataInvalid)
-    for refusal in (store_unreachable(), broker_draining()):
+    for refusal in (store_takes_nothing(), broker_draining()):
         assert isinstance(refusal, Unavailable)
         assert "nothing was applied" in refusal.message
