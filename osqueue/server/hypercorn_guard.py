@@ -112,6 +112,7 @@ class GuardedTCPServer(TCPServer):
         super().__init__(app, config, context, {}, stream)  # type: ignore[arg-type]
         self.write_deadline_s = write_deadline_ms / 1_000
         self.holding = holding
+        self._reading = trio.CancelScope()
 
     async def run(self) -> None:
         """Serve until either side closes."""
@@ -146,19 +147,20 @@ class GuardedTCPServer(TCPServer):
 
     async def _read_data(self) -> None:
         """Hypercorn's loop, which also hears that a WebSocket message has stalled."""
-        while True:
-            data = None
-            try:
-                with trio.move_on_at(self.protocol.message_stalls_at_s):
-                    data = await self.stream.receive_some(MAX_RECV)
-            except (trio.ClosedResourceError, trio.BrokenResourceError):
-                break
-            if data is None:
-                await self.protocol.message_stalled()
-                continue
-            await self.protocol.handle(RawData(bytes(data)))
-            if not data:
-                break
+        with self._reading:
+            while True:
+                data = None
+                try:
+                    with trio.move_on_at(self.protocol.message_stalls_at_s):
+                        data = await self.stream.receive_some(MAX_RECV)
+                except (trio.ClosedResourceError, trio.BrokenResourceError):
+                    break
+                if data is None:
+                    await self.protocol.message_stalled()
+                    continue
+                await self.protocol.handle(RawData(bytes(data)))
+                if not data:
+                    break
         await self.protocol.handle(Closed())
 
     async def protocol_send(self, event: Event) -> None:
@@ -177,6 +179,8 @@ class GuardedTCPServer(TCPServer):
             except (trio.BrokenResourceError, trio.ClosedResourceError, trio.BusyResourceError):
                 self.protocol.is_cut = True
                 await self.protocol.handle(Closed())
+                # It may be waiting for the answer to be sent before it reads the next request.
+                self._reading.cancel()
 
     async def _send_in_slices(self, data: bytes) -> None:
         view = memoryview(data)

@@ -271,6 +271,21 @@ async def leaves_with_replies_under_way(served: Served) -> None:
     await client.aclose()
 
 
+async def leaves_with_requests_in_line(served: Served) -> None:
+    """While one of them is being answered, nobody reads the next, nor the end behind them all."""
+
+    async def leave(steps_count: int) -> None:
+        stream = await served.connect()
+        await stream.send_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n" * 30)
+        for _ in range(steps_count):
+            await trio.lowlevel.checkpoint()
+        await stream.aclose()
+
+    async with trio.open_nursery() as nursery:
+        for steps_count in range(60):
+            nursery.start_soon(leave, steps_count)
+
+
 async def leaves_during_a_long_poll(served: Served) -> None:
     stream = await served.connect()
     body = b'{"workerId":"w","types":["never"],"waitMs":60000}'
@@ -331,6 +346,7 @@ ATTACKS: dict[str, Attack] = {
         compressed_message,
         close_with_many_messages_queued,
         leaves_with_replies_under_way,
+        leaves_with_requests_in_line,
         leaves_during_a_long_poll,
     )
 }
