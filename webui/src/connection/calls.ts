@@ -39,7 +39,7 @@ export interface Call {
   /** An attempt went unanswered, or was answered OutcomeUnknown. */
   isUnanswered: boolean;
   wakeAtMs: number;
-  /** Why the last attempt settled nothing. */
+  /** Why the last attempt settled nothing; empty: there was none. */
   trouble: string;
   resolve: (result: unknown) => void;
   reject: (error: QueueError) => void;
@@ -84,7 +84,7 @@ export class Calls {
       attempts: 0,
       isUnanswered: false,
       wakeAtMs: 0,
-      trouble: "no broker was reached",
+      trouble: "",
     };
     this.#open.set(call.id, call);
     return call;
@@ -165,9 +165,11 @@ export class Calls {
   expire(nowMs: number): void {
     for (const call of this.#open.values()) {
       if (call.deadlineMs > nowMs) continue;
-      const mayBeApplied = call.isMutation && (call.isUnanswered || call.state === "in flight");
+      const isInFlight = call.state === "in flight";
+      const mayBeApplied = call.isMutation && (call.isUnanswered || isInFlight);
       this.#settle(call);
-      call.reject(mayBeApplied ? outcomeUnknown(call.trouble) : unavailable(call.trouble));
+      const why = tellWhy(call.trouble, isInFlight);
+      call.reject(mayBeApplied ? outcomeUnknown(why) : unavailable(why));
     }
   }
 
@@ -183,4 +185,10 @@ export class Calls {
     call.state = "delayed";
     call.wakeAtMs = nowMs + Math.max(atLeastMs, longest * (0.5 + this.#random() / 2));
   }
+}
+
+/** Of a call that is given up: why, and where an answer was waited for, what came before that. */
+function tellWhy(trouble: string, isInFlight: boolean): string {
+  if (!isInFlight) return trouble || "no broker was reached";
+  return trouble === "" ? "no answer in time" : `no answer in time; before that, ${trouble}`;
 }

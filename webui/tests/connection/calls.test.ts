@@ -127,13 +127,14 @@ describe("giving up", () => {
     expect(settled).toEqual([]);
     calls.expire(100);
     expect(settled).toMatchObject([{ tag: "OutcomeUnknown" }]);
+    expect((settled[0] as Error).message).toContain("no answer in time");
     expect(calls.openCount).toBe(0);
   });
 
   test("one that never left the page was not", () => {
     add("submitJob", true, 100);
     calls.expire(100);
-    expect(settled).toMatchObject([{ tag: "Unavailable" }]);
+    expect(settled).toMatchObject([{ tag: "Unavailable", message: "no broker was reached" }]);
   });
 
   test("a late answer is nobody's", () => {
