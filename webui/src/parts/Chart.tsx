@@ -114,7 +114,7 @@ function makeOptions(
     legend: { show: false },
     cursor: { y: false, drag: { x: false, y: false }, points: { size: 5 } },
     scales: {
-      x: { range: (_plot, _min, max) => [max - WINDOW_S + 1, max] },
+      x: { range: (plot, _min, max) => windowUpTo(plot.data[0].at(-1) ?? max) },
       y: { range: (_plot, _min, max) => [0, Math.max(max ?? 0, 1) * 1.15] },
     },
     axes: [
@@ -155,6 +155,11 @@ function makeOptions(
       setCursor: [(plot) => onCursor(plot.cursor.idx ?? undefined)],
     },
   };
+}
+
+/** uPlot's own `max` is a day late while there is only one time. */
+function windowUpTo(newest: number): [number, number] {
+  return [newest - WINDOW_S + 1, newest];
 }
 
 function longest(labels: readonly string[] | null): number {
