@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -26,6 +27,9 @@ __all__ = [
 ]
 
 PAGE_JOBS = 1_000
+NOT_IN_LISTS = ("leaseMs", "resultTtlMs", "retry", "errors", "result")
+"""What a list does not tell of a job: its defaults would read as if the job had none."""
+ONLY_IN_LISTS = ("lastError",)
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,7 +71,7 @@ def show_jobs(
     read = read_all if everything else read_page
     page = ask(partial(read, wanted), url=url, timeout_s=timeout_s)
     if as_json:
-        print_json(page)
+        print_json(page_fields(page, unknown=NOT_IN_LISTS))
         return
     from osqueue.cli import tables
 
@@ -78,7 +82,7 @@ def show_job(job_id: str, *, url: str | None, timeout_s: float, as_json: bool) -
     """Print one job."""
     job = ask(lambda client: client.get_job(job_id), url=url, timeout_s=timeout_s)
     if as_json:
-        print_json(job)
+        print_json(job_fields(job, unknown=ONLY_IN_LISTS))
         return
     from osqueue.cli import tables
 
@@ -93,7 +97,8 @@ def show_dead(
 
     if as_json:
         wanted = Wanted(status="dead", type=job_type, limit=limit)
-        print_json(ask(partial(read_with_errors, wanted), url=url, timeout_s=timeout_s))
+        page = ask(partial(read_with_errors, wanted), url=url, timeout_s=timeout_s)
+        print_json(page_fields(page, unknown=ONLY_IN_LISTS))
         return
     groups = ask(
         lambda client: client.dead_groups(type=job_type, limit=limit), url=url, timeout_s=timeout_s
@@ -157,6 +162,18 @@ async def read_with_errors(wanted: Wanted, client: Client) -> JobPage:
         for index, job in enumerate(page.jobs):
             nursery.start_soon(read_one, index, job.id)
     return msgspec.structs.replace(page, jobs=[found[index] for index in sorted(found)])
+
+
+def page_fields(page: JobPage, *, unknown: Sequence[str]) -> dict[str, Any]:
+    """A page of jobs by the names of the wire, without what was not asked for of the jobs."""
+    fields = msgspec.to_builtins(page)
+    return {**fields, "jobs": [job_fields(job, unknown=unknown) for job in page.jobs]}
+
+
+def job_fields(job: JobDetails, *, unknown: Sequence[str]) -> dict[str, Any]:
+    """A job by the names of the wire, without these fields."""
+    fields = msgspec.to_builtins(job)
+    return {name: value for name, value in fields.items() if name not in unknown}
 
 
 def print_json(answer: object) -> None:

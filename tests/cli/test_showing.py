@@ -70,6 +70,19 @@ def test_dead_with_json_have_their_errors(command: Command, broker: OsqueueProce
     assert [error["message"] for error in job["errors"]] == ["broken"]
 
 
+def test_json_of_jobs_does_not_say_that_there_is_none_of_what_a_list_leaves_out(
+    command: Command, broker: OsqueueProcess
+) -> None:
+    (job_id,) = fail_jobs(broker, "left-out", ["broken"])
+    (listed,) = command.json("jobs", "--type", "left-out")["jobs"]
+    assert listed["lastError"]["message"] == "broken"
+    assert not {"leaseMs", "resultTtlMs", "retry", "errors", "result"} & listed.keys()
+    whole = command.json("job", job_id)
+    assert [error["message"] for error in whole["errors"]] == ["broken"]
+    assert "lastError" not in whole
+    assert "lastError" not in command.json("dead", "--type", "left-out")["jobs"][0]
+
+
 def test_job_shows_payload_and_traceback(command: Command, broker: OsqueueProcess) -> None:
     (job_id,) = fail_jobs(broker, "shown", ["broken"])
     shown = command("job", job_id).stdout
