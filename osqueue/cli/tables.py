@@ -41,6 +41,9 @@ PAYLOAD_CHARS_MAX = 200
 COLUMN_GAP = 2
 HISTORY_LINE_SECONDS = 10
 LAST_COLUMN_WIDTH_MIN = 12
+COLUMN_WIDTH_MIN = 5
+ID_TITLES = ("id", "for example", "newest changes")
+"""Columns of job ids: other commands take an id whole or not at all."""
 
 
 def make_console() -> Console:
@@ -226,15 +229,36 @@ def make_table(titles: Sequence[str], rows: Sequence[Sequence[str]], *, width: i
     """
     shown = [[printable(text) for text in row] for row in rows]
     widths = [max(map(cell_len, column)) for column in zip(titles, *shown, strict=True)]
-    left = width - sum(widths[:-1]) - COLUMN_GAP * (len(titles) - 1)
+    fit_widths(widths, titles, width)
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for title in titles:
-        table.add_column(title, no_wrap=True)
+    for title, column_width in zip(titles, widths, strict=True):
+        table.add_column(cut(title, column_width), no_wrap=True, min_width=column_width)
     for row in shown:
-        last = Text(row[-1])
-        last.truncate(max(left, LAST_COLUMN_WIDTH_MIN), overflow="ellipsis")
-        table.add_row(*map(Text, row[:-1]), last)
+        table.add_row(*map(cut, row, widths))
     return table
+
+
+def fit_widths(widths: list[int], titles: Sequence[str], width: int) -> None:
+    """Shorten the last column, and on a narrow terminal the widest of the others, but for ids.
+
+    What does not fit even so runs out of the terminal on the right.
+    """
+    room = width - COLUMN_GAP * (len(widths) - 1)
+    left = room - sum(widths[:-1])
+    widths[-1] = min(widths[-1], max(left, LAST_COLUMN_WIDTH_MIN))
+    others = [index for index, title in enumerate(titles) if title not in ID_TITLES]
+    while sum(widths) > room:
+        widest = max(others, key=widths.__getitem__)
+        if widths[widest] <= COLUMN_WIDTH_MIN:
+            return
+        widths[widest] -= 1
+
+
+def cut(text: str, width: int) -> Text:
+    """A text in so many columns of the terminal, with an ellipsis where it is longer."""
+    shown = Text(text)
+    shown.truncate(width, overflow="ellipsis")
+    return shown
 
 
 def as_json(value: object) -> str:

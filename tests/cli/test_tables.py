@@ -66,6 +66,22 @@ def test_only_the_last_column_is_cut_to_the_width() -> None:
     assert line.rstrip().endswith("…")
 
 
+@pytest.mark.parametrize("width", [60, 80])
+def test_ids_of_jobs_are_whole_on_a_narrow_terminal(width: int) -> None:
+    job_id = "019a2b64-6d3e-7c55-8f1a-2b7f0d9c4e11"
+    console = Console(width=width, file=io.StringIO(), highlight=False)
+    row = [job_id, "in_progress", "email:send", "1/3", "2 min ago", "host-16502-4005196691aba7f2"]
+    titles = ("id", "status", "type", "attempts", "submitted", "worker", "payload")
+    console.print(make_table(titles, [[*row, "{}"]], width=width))
+    row = ["12", "email:send", "FileNotFoundError", job_id, "No such file: 'a.png'"]
+    titles = ("jobs", "type", "last error", "for example", "message")
+    console.print(make_table(titles, [row], width=width))
+    output = console.file.getvalue() if isinstance(console.file, io.StringIO) else ""
+    lines = output.splitlines()
+    assert [job_id in line for line in lines] == [False, True, False, True]
+    assert max(map(len, lines)) <= width
+
+
 def test_job_shows_only_the_fields_that_it_has(capsys: pytest.CaptureFixture[str]) -> None:
     print_job(JOB)
     shown = capsys.readouterr().out
