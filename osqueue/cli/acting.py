@@ -92,12 +92,14 @@ def act(
 
         return ask(call, url=url, timeout_s=timeout_s)
 
-    if chosen["dry_run"]:
-        tell_count(change(dry_run=True), f"would be {DONE_TO_MANY[action]}", as_json=as_json)
-        return
-    if has_filter and not chosen["yes"]:
+    dry_run = chosen["dry_run"]
+    if has_filter and not (dry_run or chosen["yes"]):
         agree(action, change(dry_run=True))
-    tell_count(change(dry_run=False), DONE_TO_MANY[action], as_json=as_json)
+    count = change(dry_run=dry_run)
+    # Of jobs that are named each is meant: it is told how many of them were not to be had.
+    skipped = len(set(job_ids)) - count if job_ids and limit is None else 0
+    what_came = f"would be {DONE_TO_MANY[action]}" if dry_run else DONE_TO_MANY[action]
+    tell_count(count, what_came, skipped=skipped, as_json=as_json)
 
 
 def agree(action: Action, count: int) -> None:
@@ -122,13 +124,14 @@ def redrive(chosen: Mapping[str, Any], *, url: str | None, timeout_s: float, as_
     tell_count(count, what_came, as_json=as_json)
 
 
-def tell_count(count: int, what_came: str, *, as_json: bool) -> None:
-    """Say how many jobs something became of."""
+def tell_count(count: int, what_came: str, *, skipped: int = 0, as_json: bool) -> None:
+    """Say how many jobs something became of, and how many were passed over."""
     if as_json:
-        print_json({"count": count})
+        print_json({"count": count, **({"skipped": skipped} if skipped else {})})
         return
     is_or_are = "" if what_came.startswith("would") else " is" if count == 1 else " are"
-    print(f"{jobs_text(count)}{is_or_are} {what_came}")
+    rest = f"; {skipped:,} passed over: gone, or of a status that forbids it" if skipped else ""
+    print(f"{jobs_text(count)}{is_or_are} {what_came}{rest}")
 
 
 def pause(job_type: str | None, *, url: str | None, timeout_s: float, as_json: bool) -> None:
