@@ -36,6 +36,8 @@ GIVE_BACK_S = 5.0
 """How long a drained worker tries to report, after it has stopped its handlers."""
 REFUSED_S = 1.0
 """The pause after a claim that could not be answered."""
+SILENCE_S = 10.0
+"""How much longer than it was to wait a claim may take before the log says that nobody answers."""
 _PASSING = frozenset({"retry later", "look it up", "ask the leader"})
 """Advices after which a claim is tried again; after the others the worker cannot work."""
 
@@ -139,6 +141,8 @@ class Shift:
                     continue
                 self._reserved += free
                 jobs: Sequence[ClaimedJob[Any]] = ()
+                silence = trio.CancelScope()
+                self._nursery.start_soon(self._tell_silence, silence)
                 try:
                     jobs = await self._client.claim(
                         self._worker_id,
@@ -153,7 +157,19 @@ class Shift:
                     _log.warning("no jobs can be claimed", error=error.message)
                     await trio.sleep(REFUSED_S)
                 finally:
+                    silence.cancel()
                     self._take_claimed(jobs, free)
+
+    async def _tell_silence(self, scope: trio.CancelScope) -> None:
+        """Warn of a claim that nobody answers: for minutes the client repeats it without a word."""
+        silence_s = self._settings.wait_ms / 1_000 + SILENCE_S
+        with scope:
+            await trio.sleep(silence_s)
+            _log.warning(
+                "no broker has answered, asked again",
+                silence_s=silence_s,
+                advice="try osqueue stats with the same --url or BROKER_URL: it says why",
+            )
 
     def _free(self) -> int:
         settings = self._settings

@@ -23,12 +23,13 @@ __all__ = ["FakeClient"]
 
 
 class FakeClient:
-    """Gives out `waiting` jobs; each call takes a tenth of a second, a poll as long as it waits."""
+    """Gives out `waiting` jobs; each call takes `answers_after_s`, a poll as long as it waits."""
 
     def __init__(self, waiting: Sequence[ClaimedJob[Any]] = ()) -> None:
         self.waiting = list(waiting)
         self.refusals: list[QueueError] = []
         """Raised by the next claims and completions."""
+        self.answers_after_s = 0.1
         self.lost: set[str] = set()
         self.full: set[str] = set()
         """Jobs whose follow-ups find no room."""
@@ -51,7 +52,7 @@ class FakeClient:
         return taken
 
     async def _travel(self) -> None:
-        await trio.sleep(0.1)
+        await trio.sleep(self.answers_after_s)
         if self.refusals:
             raise self.refusals.pop(0)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
+import structlog
 import trio
 import trio.testing
 
@@ -85,6 +86,23 @@ async def test_a_report_brings_the_next_jobs_and_no_poll_is_needed(
     assert run.client.named("claim") == [2, 2]
     assert [limit for _, limit in run.client.named("complete_many")] == [2, 2, 2]
     assert run.client.waiting == []
+    nursery.cancel_scope.cancel()
+
+
+async def test_the_log_says_once_for_each_claim_that_no_broker_answers(
+    nursery: trio.Nursery, autojump_clock: Clock
+) -> None:
+    run = Run(wait_ms=5_000)
+    with structlog.testing.capture_logs() as logs:
+        nursery.start_soon(run.work, work_a_second)
+        await trio.sleep(100)
+        assert logs == [], "polls that are answered are no silence"
+        run.client.answers_after_s = 300.0
+        await trio.sleep(250)
+    (warning,) = logs
+    assert warning["event"] == "no broker has answered, asked again"
+    assert (warning["log_level"], warning["silence_s"]) == ("warning", 15.0)
+    assert "osqueue stats" in warning["advice"]
     nursery.cancel_scope.cancel()
 
 
