@@ -41,7 +41,10 @@ class BrokerUrl(msgspec.Struct, frozen=True):
         if parts.scheme not in ("http", "https", "ws", "wss") or not parts.hostname:
             raise ValueError(f"a broker's URL is like http://127.0.0.1:8080, not {url!r}")
         is_tls = parts.scheme in ("https", "wss")
-        port = parts.port or (443 if is_tls else 80)
+        try:
+            port = parts.port or (443 if is_tls else 80)
+        except ValueError as error:
+            raise ValueError(f"the port is a number from 1 to 65535, not as in {url!r}") from error
         return cls(parts.hostname, port, is_tls, parts.path.rstrip("/"))
 
     def at_address(self, address: str) -> BrokerUrl:

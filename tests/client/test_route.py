@@ -33,6 +33,12 @@ def test_a_brokers_url_is_read(url: str, address: str, http_url: str) -> None:
     assert broker.http_url == http_url
 
 
+@pytest.mark.parametrize("url", ["http://a:b", "http://a:99999"])
+def test_parse_with_a_port_that_is_none_names_the_url(url: str) -> None:
+    with pytest.raises(ValueError, match="the port is a number from 1 to 65535, not as in '" + url):
+        BrokerUrl.parse(url)
+
+
 @pytest.mark.parametrize("url", ["127.0.0.1:8080", "ftp://broker", "http://", "http://a:b", ""])
 def test_what_is_no_brokers_url_is_refused(url: str) -> None:
     with pytest.raises(ValueError, match=r".+"):
