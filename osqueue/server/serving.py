@@ -197,7 +197,7 @@ def open_sockets(addresses: Sequence[SocketAddress], settings: Settings) -> list
         OSError: it has none of them, or one is taken or not allowed; nothing stays open.
     """
     opened: list[socket.socket] = []
-    missing: OSError | None = None
+    missing: list[tuple[str, OSError]] = []
     try:
         for family, where in addresses:
             port = opened[0].getsockname()[1] if opened else where[1]
@@ -206,14 +206,15 @@ def open_sockets(addresses: Sequence[SocketAddress], settings: Settings) -> list
             except OSError as error:
                 if error.errno not in NOT_HERE:
                     raise
-                missing = error
-                log.info("address passed over", address=where[0], reason=error.strerror)
-        if missing is not None and not opened:
-            raise missing
+                missing.append((where[0], error))
+        if missing and not opened:
+            raise missing[0][1]
     except OSError:
         for listener in opened:
             listener.close()
         raise
+    for address, error in missing:
+        log.info("address passed over", address=address, reason=error.strerror)
     return opened
 
 

@@ -28,6 +28,17 @@ def ask_waiting(broker: DrivenBroker, claim_id: str = "", **fields: object) -> T
     return broker.ask(claim)
 
 
+def settle_claim_of_two() -> tuple[DrivenBroker, list[Ticket]]:
+    """Two callers waited with one claim id; the write that gives them job 1 is settled."""
+    broker = lead()
+    tickets = [ask_waiting(broker, "claim-1") for _ in range(2)]
+    broker.settle()
+    broker.ask(submit_job())
+    broker.land(broker.expect(WriteDocument))
+    broker.expect(Settle)
+    return broker, tickets
+
+
 def status_of(broker: DrivenBroker, job_id: str = "job-1") -> tuple[str, int, int]:
     """Status, attempts and maxAttempts as they are stored."""
     job = broker.stored.loaded().state.table.by_id[job_id]
@@ -256,23 +267,13 @@ class TestGivingBack:
         assert status_of(successor) == ("in_progress", 1, 3)
 
     def test_settled_claim_is_kept_while_one_of_its_callers_is_there(self) -> None:
-        broker = lead()
-        tickets = [ask_waiting(broker, "claim-1") for _ in range(2)]
-        broker.settle()
-        broker.ask(submit_job())
-        broker.land(broker.expect(WriteDocument))
-        broker.expect(Settle)
+        broker, tickets = settle_claim_of_two()
         broker.term.abandon(tickets[0])
         assert isinstance(broker.next(), WaitUntil)
         assert status_of(broker) == ("in_progress", 1, 3)
 
     def test_settled_claim_is_given_back_once_all_its_callers_are_gone(self) -> None:
-        broker = lead()
-        tickets = [ask_waiting(broker, "claim-1") for _ in range(2)]
-        broker.settle()
-        broker.ask(submit_job())
-        broker.land(broker.expect(WriteDocument))
-        broker.expect(Settle)
+        broker, tickets = settle_claim_of_two()
         for ticket in tickets:
             broker.term.abandon(ticket)
         broker.settle()

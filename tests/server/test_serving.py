@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 import pytest
+import structlog
 import trio
 
 from osqueue.server.serving import ListenError, Server, explain, hypercorn_config, open_sockets
@@ -63,6 +64,16 @@ async def test_address_that_is_taken_is_not_passed_over(served: Served) -> None:
     taken = (socket.AF_INET, ("127.0.0.1", served.server.port))
     with pytest.raises(OSError, match="in use"):
         open_sockets([(socket.AF_INET, ("127.0.0.1", 0)), taken], Settings())
+
+
+def test_name_without_an_address_of_this_machine_is_refused_and_nothing_passed_over() -> None:
+    elsewhere = (socket.AF_INET, ("192.0.2.1", 0))
+    with (
+        structlog.testing.capture_logs() as logs,
+        pytest.raises(OSError, match="Cannot assign requested address"),
+    ):
+        open_sockets([elsewhere], Settings())
+    assert logs == []
 
 
 def own_addresses(*hosts: str) -> list[str]:
