@@ -26,11 +26,11 @@ import msgspec
 import trio
 
 from osqueue.broker.broker import Broker, make_rules
-from osqueue.broker.clocks import TrioClock
 from osqueue.client import Client, JobDetails
 from osqueue.client.transports.bell import Bell
 from osqueue.client.transports.in_process_transport import InProcessTransport
 from osqueue.client.values import decode_value, encode_value
+from osqueue.clocks import TrioClock
 from osqueue.core.document import load_document
 from osqueue.core.job import JobStatus
 from osqueue.core.leadership import BrokerIdentity

@@ -10,7 +10,6 @@ import structlog
 import trio
 
 from osqueue.broker.change_feed import ChangeFeed, Leader
-from osqueue.broker.clocks import Clock
 from osqueue.broker.commit_loop import run_term
 from osqueue.broker.leadership_loop import ProbeAnswer, run_election
 from osqueue.broker.statistics import Statistics
@@ -18,6 +17,7 @@ from osqueue.broker.store_calls import StoreCalls
 from osqueue.broker.throttle import StoreThrottle, ThrottleCounts
 from osqueue.broker.waiters import Waiter, wake_now
 from osqueue.broker.wakeup import Wakeup
+from osqueue.clocks import Clock
 from osqueue.core.errors import NotLeader, QueueError, Unavailable
 from osqueue.core.group_commit import GroupCommit
 from osqueue.core.leadership import BrokerIdentity, Elected, Leadership

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from osqueue.broker.change_feed import ChangeFeed
-from osqueue.broker.clocks import Clock
 from osqueue.broker.statistics import Statistics
 from osqueue.broker.store_calls import StoreCalls
 from osqueue.broker.waiters import wake
 from osqueue.broker.wakeup import Wakeup
+from osqueue.clocks import Clock
 from osqueue.core.group_commit import GroupCommit
 from osqueue.core.writes.effects import LoadDocument, Settle, StepDown, WaitUntil, WriteDocument
 

@@ -7,9 +7,9 @@ from collections.abc import Awaitable, Callable
 import structlog
 import trio
 
-from osqueue.broker.clocks import Clock
 from osqueue.broker.store_calls import StoreCalls
 from osqueue.broker.wakeup import Wakeup
+from osqueue.clocks import Clock
 from osqueue.core.leadership import Elected, Leadership
 from osqueue.core.writes.effects import LoadDocument, ProbeLeader, WaitUntil, WriteDocument
 

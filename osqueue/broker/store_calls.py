@@ -10,10 +10,10 @@ from typing import Literal, Protocol
 import structlog
 import trio
 
-from osqueue.broker.clocks import Clock
 from osqueue.broker.history import Attempt
 from osqueue.broker.statistics import Statistics
 from osqueue.broker.trouble import Trouble
+from osqueue.clocks import Clock
 from osqueue.core.document import HEAD_BYTES_MAX
 from osqueue.core.writes.effects import LoadDocument, WriteDocument
 from storage_adapters.contract import (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import trio
 
-from osqueue.broker.clocks import Clock
+from osqueue.clocks import Clock
 
 __all__ = ["Wakeup"]
 

@@ -10,8 +10,8 @@ import msgspec
 import trio
 
 from osqueue.broker.broker import Broker, make_rules, no_probe
-from osqueue.broker.clocks import TrioClock
 from osqueue.broker.leadership_loop import ProbeAnswer
+from osqueue.clocks import TrioClock
 from osqueue.core.document import LoadedDocument, load_document
 from osqueue.core.leadership import BrokerIdentity
 from osqueue.core.mutations import Request

@@ -9,9 +9,9 @@ import structlog
 import trio
 import trio.testing
 
-from osqueue.broker.clocks import TrioClock
 from osqueue.broker.statistics import Statistics
 from osqueue.broker.store_calls import StoreCalls
+from osqueue.clocks import TrioClock
 from osqueue.core.document import HEAD_BYTES_MAX
 from osqueue.core.writes.effects import LoadDocument, WriteDocument
 from storage_adapters.contract import ABSENT, Match

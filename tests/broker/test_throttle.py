@@ -10,7 +10,7 @@ import trio
 from trio.testing import MockClock
 
 from osqueue.broker.broker import Broker
-from osqueue.broker.clocks import TrioClock
+from osqueue.clocks import TrioClock
 from osqueue.core.leadership import BrokerIdentity
 from osqueue.core.mutations import ReadStats
 from osqueue.core.outcomes import JobsSubmitted, QueueStats

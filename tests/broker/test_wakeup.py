@@ -5,8 +5,8 @@ from __future__ import annotations
 import trio
 import trio.testing
 
-from osqueue.broker.clocks import TrioClock
 from osqueue.broker.wakeup import Wakeup
+from osqueue.clocks import TrioClock
 
 Clock = trio.testing.MockClock
 

@@ -8,8 +8,8 @@ import pytest
 import trio
 
 from osqueue.broker.broker import Broker
-from osqueue.broker.clocks import SystemClock
 from osqueue.client import Client
+from osqueue.clocks import SystemClock
 from osqueue.core.leadership import BrokerIdentity
 from osqueue.server.serving import Server
 from osqueue.settings import Settings

@@ -10,9 +10,9 @@ import pytest
 import trio
 
 from osqueue.broker.broker import Broker
-from osqueue.broker.clocks import SystemClock
 from osqueue.client import Client
 from osqueue.client.discovery import Discovery, is_store_url
+from osqueue.clocks import SystemClock
 from osqueue.core.errors import Forbidden, InvalidRequest, QueueError, Unavailable
 from osqueue.core.leadership import BrokerIdentity
 from osqueue.server.serving import Server

@@ -21,7 +21,7 @@ import trio
 from msgspec import Raw
 
 from osqueue.broker.broker import Broker
-from osqueue.broker.clocks import SystemClock
+from osqueue.clocks import SystemClock
 from osqueue.core.document import encode_document
 from osqueue.core.leadership import BrokerIdentity
 from osqueue.core.outcomes import JobsSubmitted

@@ -12,7 +12,7 @@ import pytest
 import trio
 
 from osqueue.broker.broker import Broker, make_rules
-from osqueue.broker.clocks import SystemClock
+from osqueue.clocks import SystemClock
 from osqueue.core.document import load_document
 from osqueue.core.errors import NotLeader, OutcomeUnknown, Unavailable
 from osqueue.core.leadership import BrokerIdentity

@@ -18,7 +18,7 @@ DIALECTS = (
     "storage_adapters.contract storage_adapters.s3 storage_adapters.gcs storage_adapters.signing"
     " storage_adapters.exchanges storage_adapters.gcs_xml"
 )
-SHELL = "osqueue.core osqueue.settings trio structlog"
+SHELL = "osqueue.core osqueue.settings osqueue.clocks trio structlog"
 SERVER = f"osqueue.server osqueue.broker osqueue.protocol quart quart_trio hypercorn {SHELL}"
 CLIENT = f"osqueue.client osqueue.protocol httpx trio_websocket {SHELL}"
 MAINS = "osqueue.__main__ osqueue.server.__main__ osqueue.worker.__main__"
@@ -38,6 +38,7 @@ RULES = {
     "osqueue.worker": f"osqueue.worker osqueue.client {SHELL}",
     "osqueue.testing": "osqueue.broker osqueue.server.dispatch osqueue.protocol osqueue.client"
     f" osqueue.worker storage_adapters.memory storage_adapters.contract {SHELL}",
+    "osqueue.clocks": "trio",
     "osqueue.cli": "osqueue storage_adapters trio structlog click rich",
     "osqueue": "",
 }

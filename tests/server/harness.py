@@ -10,8 +10,8 @@ import msgspec
 import trio
 
 from osqueue.broker.broker import Broker
-from osqueue.broker.clocks import SystemClock
 from osqueue.broker.throttle import StoreThrottle
+from osqueue.clocks import SystemClock
 from osqueue.core.leadership import BrokerIdentity
 from osqueue.server.serving import Server
 from osqueue.settings import Settings, advertised_address

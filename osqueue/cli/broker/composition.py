@@ -18,8 +18,8 @@ import msgspec
 import structlog
 
 from osqueue.broker.broker import Broker
-from osqueue.broker.clocks import Clock, SystemClock
 from osqueue.cli.broker.probing import probe_leader
+from osqueue.clocks import Clock, SystemClock
 from osqueue.core.ids import make_broker_name
 from osqueue.core.leadership import BrokerIdentity
 from osqueue.server.serving import Server

@@ -6,13 +6,13 @@ import secrets
 
 import trio
 
-from osqueue.broker.clocks import SystemClock
 from osqueue.cli.broker.composition import QUEUE_KEY, make_store
 from osqueue.cli.doctor.examination import Examination, Plan
 from osqueue.cli.doctor.printing import print_report
 from osqueue.cli.doctor.report import Report
 from osqueue.cli.endings import ExitStatus
 from osqueue.cli.showing import print_json
+from osqueue.clocks import SystemClock
 from osqueue.settings import Settings
 
 __all__ = ["run_doctor"]

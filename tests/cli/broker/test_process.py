@@ -17,9 +17,9 @@ import trio
 import trio.testing
 
 from osqueue.broker.broker import Broker
-from osqueue.broker.clocks import SystemClock
 from osqueue.cli.broker.process import BrokerProcess
 from osqueue.client import Client
+from osqueue.clocks import SystemClock
 from osqueue.core.leadership import BrokerIdentity
 from osqueue.server.serving import Server
 from osqueue.settings import Settings

@@ -12,10 +12,10 @@ import structlog
 import trio
 
 from osqueue.broker.broker import Broker
-from osqueue.broker.clocks import SystemClock
 from osqueue.cli.broker.process import BrokerProcess
 from osqueue.cli.broker.proving import host_in_the_clear, is_bucket, prove_store
 from osqueue.cli.endings import ExitStatus, ending_of, first_leaf
+from osqueue.clocks import SystemClock
 from osqueue.core.leadership import BrokerIdentity
 from osqueue.server.serving import Server
 from osqueue.settings import Settings

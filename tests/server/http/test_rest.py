@@ -8,7 +8,7 @@ import msgspec
 import pytest
 import trio
 
-from osqueue.broker.clocks import SystemClock
+from osqueue.clocks import SystemClock
 from osqueue.core.limits import Limits
 from osqueue.settings import Settings
 from storage_adapters.memory import MemoryStore

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 import trio
 
 from osqueue.broker.broker import Broker
-from osqueue.broker.clocks import TrioClock
 from osqueue.cli.broker.probing import probe_leader
 from osqueue.cli.broker.process import BrokerProcess
 from osqueue.cli.endings import CommandError
+from osqueue.clocks import TrioClock
 from osqueue.core.leadership import BrokerIdentity
 from osqueue.server.serving import Server
 from tests.simulation.checkers.views import Violation

@@ -1,5 +1,5 @@
-"""The two clocks of a broker: the wall, and one that only runs forwards and also while
-suspended."""
+"""The two clocks of brokers, clients and workers: the wall, and one that only runs forwards and
+also while suspended."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import trio
 import trio.testing
 
-from osqueue.broker.clocks import SystemClock, TrioClock
+from osqueue.clocks import SystemClock, TrioClock
 
 
 async def test_trio_clock_follows_the_mock_clock(autojump_clock: trio.testing.MockClock) -> None:
