@@ -189,6 +189,7 @@ class BrokerProcess(Process):
                     continue
                 self.world.coverage.transitions["long poll ended by a drain"] += 1
                 del connection.tickets[ticket]
+                self.world.observer.abandoned(self, ticket)
                 term.abandon(ticket)
                 assert ticket.frame is not None
                 connection.reply(ticket.frame, [Answer(ticket.calls[0], JobsClaimed([]))])
@@ -209,7 +210,7 @@ class BrokerProcess(Process):
         for ticket in list(connection.tickets):
             assert isinstance(ticket, SimulatedTicket)
             if self.term is not None:
-                self.world.observer.abandoned(ticket)
+                self.world.observer.abandoned(self, ticket)
                 self.term.abandon(ticket)
 
     # Requests.

@@ -86,6 +86,8 @@ class Ledger:
         """Worker, claim id, when a broker first said so."""
         self.beats: defaultdict[Attempt, list[tuple[int, str]]] = defaultdict(list)
         """Heartbeats that reached a leader: when, and its name."""
+        self.edited: set[str] = set()
+        """Jobs that somebody has removed by hand."""
         self.term_began: dict[int, int] = {}
 
     @property
@@ -149,8 +151,8 @@ class Ledger:
 
     # What is written.
 
-    def put_sent(self, writer: str, body: bytes) -> None:
-        """A broker sends bytes to the store, for the first time or again."""
+    def put_sent(self, writer: str, body: bytes) -> str:
+        """A broker sends bytes to the store, for the first time or again. Returns their commit."""
         start = body.index(b'"commitId":"') + 12
         commit_id = body[start : body.index(b'"', start)].decode()
         now = self._world.now
@@ -165,9 +167,10 @@ class Ledger:
             raise Violation(
                 "commit ids", f"{commit_id} of {known[3]} names other bytes of {writer}, too"
             )
+        return commit_id
 
-    def landed(self, body: bytes) -> None:
-        """The object has a new version."""
+    def landed(self, body: bytes) -> tuple[StoredVersion | None, StoredVersion]:
+        """The object has a new version. Returns the one before, and this one."""
         now = self._world.now
         version = view_document(body, index=len(self.versions), landed_ms=now)
         previous = self.versions[-1] if self.versions else None
@@ -182,7 +185,11 @@ class Ledger:
         self._check_header(previous, version)
         self.versions.append(version)
         self._landed_at.append(now)
-        self._check_jobs(previous, version)
+        if version.is_edit and previous is not None:
+            self.edited |= previous.jobs.keys() - version.jobs.keys()
+        else:
+            self._check_jobs(previous, version)
+        return previous, version
 
     def _check_header(self, previous: StoredVersion | None, version: StoredVersion) -> None:
         header = version.document

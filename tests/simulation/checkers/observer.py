@@ -8,13 +8,15 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from osqueue.core.errors import NotLeader, QueueError, Unavailable
+from osqueue.core.errors import NotLeader, QueueError, QueueFull, Unavailable
 from osqueue.core.leadership import Elected
-from osqueue.core.mutations import CompleteJobs, HeartbeatJobs, SubmitJobs
+from osqueue.core.mutations import CompleteJobs, HeartbeatJobs, RepeatKey, SubmitJobs
 from osqueue.core.outcomes import JobsClaimed, JobsCompleted, Outcome
 from osqueue.core.writes import pending_write
 from tests.simulation.checkers.answers import AnswerChecker
+from tests.simulation.checkers.auditor import Auditor
 from tests.simulation.checkers.ending import check_ending
+from tests.simulation.checkers.handed_out import HandedOut
 from tests.simulation.checkers.ledger import Ledger
 from tests.simulation.checkers.views import Violation
 from tests.simulation.records import CallRecord
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["Observer"]
 
 _SPINS_MAX = 200
+_LIMITS = ("JOBS_MAX", "DEAD_JOBS_MAX", "DOCUMENT_BYTES_MAX", "CLIENT_ENTRIES_MAX")
 
 
 class Observer:
@@ -37,6 +40,8 @@ class Observer:
         self.world = world
         self.ledger = Ledger(world)
         self.records: list[CallRecord] = []
+        self.auditor = Auditor(world)
+        self._handed_out = HandedOut(world, self.auditor)
         self._answers = AnswerChecker(world, self.ledger)
         self._answered = 0
 
@@ -71,14 +76,16 @@ class Observer:
 
     def arrived(self, broker: BrokerProcess, ticket: SimulatedTicket) -> None:
         """A leader takes a ticket in."""
+        self.auditor.arrived(broker, ticket)
         if broker.is_draining:
             return
         for request in ticket.requests:
             if isinstance(request, HeartbeatJobs):
                 self.ledger.beat_arrived(request, broker.name)
 
-    def abandoned(self, ticket: SimulatedTicket) -> None:
+    def abandoned(self, broker: BrokerProcess, ticket: SimulatedTicket) -> None:
         """Nobody waits for a ticket any more."""
+        self.auditor.abandoned(broker, ticket)
         if self.world.log is not None:
             self.world.note(f"abandoned at the broker: {[call.record for call in ticket.calls]}")
 
@@ -86,14 +93,27 @@ class Observer:
         self, broker: BrokerProcess, ticket: SimulatedTicket, answers: list[Answer]
     ) -> None:
         """Answers leave a broker."""
+        self.auditor.answered(broker, ticket)
+        self.auditor.timeliness.answered(broker.name, ticket, [one.outcome for one in answers])
         transitions = self.world.coverage.transitions
-        for call, outcome in answers:
+        for (call, outcome), request in zip(answers, ticket.requests, strict=True):
             transitions[f"answer {type(outcome).__name__}"] += 1
+            if isinstance(outcome, QueueFull):
+                self._count_limit(outcome)
             if self.world.log is not None:
                 self.world.note(f"{broker} answers {call.record}: {outcome!r}")
             if isinstance(outcome, NotLeader | Unavailable):
                 self._check_refusal(broker, ticket, call.record, outcome)
             self._answers.check(call.record, outcome, ticket.arrived_ms)
+            repeat: RepeatKey | None = getattr(request, "repeat", None)
+            key = None if repeat is None else (repeat.client_id, repeat.sequence)
+            self._handed_out.check(call.record, key, outcome, ticket)
+
+    def _count_limit(self, refusal: QueueFull) -> None:
+        """Which limit has bound, by the setting that the message names."""
+        for setting in _LIMITS:
+            if f"({setting})" in refusal.message:
+                self.world.coverage.transitions[f"limit {setting}"] += 1
 
     def _check_refusal(
         self, broker: BrokerProcess, ticket: SimulatedTicket, record: CallRecord, error: QueueError
@@ -122,11 +142,11 @@ class Observer:
     def put_sent(self, process: Process, body: bytes) -> None:
         """An attempt to write begins."""
         name: Any = getattr(process, "name", "")
-        self.ledger.put_sent(name, body)
+        self.auditor.put_sent(name, self.ledger.put_sent(name, body))
 
     def landed(self, body: bytes, version: str) -> None:
         """The object has changed."""
-        self.ledger.landed(body)
+        self.auditor.landed(*self.ledger.landed(body))
         self._check_trust()
         if self.world.log is not None:
             newest = self.ledger.versions[-1]

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 import msgspec
 
-__all__ = ["ErrorView", "JobView", "StoredVersion", "TakeoverView", "Violation", "view_document"]
+__all__ = [
+    "ClientView",
+    "DocumentView",
+    "ErrorView",
+    "JobView",
+    "RetryView",
+    "StoredVersion",
+    "TakeoverView",
+    "Violation",
+    "view_document",
+    "view_job",
+]
 
 
 class Violation(AssertionError):
@@ -20,7 +31,19 @@ class ErrorView(msgspec.Struct, frozen=True, gc=False, rename="camel"):
 
     type: str
     message: str
+    traceback: str = ""
     attempt: int = 0
+    at: int = 0
+    started_at: int = 0
+    worker_id: str = ""
+
+
+class RetryView(msgspec.Struct, frozen=True, gc=False, rename="camel"):
+    """When a failed job is tried again; the defaults are those of the documents."""
+
+    base_ms: int = 1_000
+    factor: float = 2.0
+    cap_ms: int = 600_000
 
 
 class JobView(msgspec.Struct, frozen=True, gc=False, rename="camel"):
@@ -32,16 +55,24 @@ class JobView(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     attempts: int
     max_attempts: int
     order: int
+    payload: msgspec.Raw = msgspec.Raw(b"null")
+    created_at: int = 0
     priority: int = 0
     run_at: int = 0
+    ready_at: int = 0
     unique_key: str = ""
     result_ttl_ms: int = 0
+    retry: RetryView | None = None
     worker_id: str = ""
     claim_id: str = ""
     lease_ms: int = 0
     cancel_requested: bool = False
     errors: tuple[ErrorView, ...] = ()
+    started_at: int = 0
     ended_at: int = 0
+    result: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    hand_note: str = ""
+    """No field of osqueue: somebody has written it into the document by hand."""
 
     @property
     def is_held(self) -> bool:
@@ -64,7 +95,17 @@ class TakeoverView(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     taken_from: str
 
 
-class _DocumentView(msgspec.Struct, rename="camel"):
+class ClientView(msgspec.Struct, frozen=True, gc=False, rename="camel"):
+    """What the document remembers of a client: which of its mutations it holds."""
+
+    floor: int = 1
+    applied: tuple[tuple[int, int], ...] = ()
+    answers: dict[int, msgspec.Raw] = {}
+
+
+class DocumentView(msgspec.Struct, rename="camel"):
+    """A whole document."""
+
     epoch: int
     commit_id: str
     broker: str | None
@@ -77,12 +118,15 @@ class _DocumentView(msgspec.Struct, rename="camel"):
     paused: bool
     paused_types: list[str]
     jobs: list[JobView]
+    clients: dict[str, ClientView] = {}
+    hand_note: str = ""
 
 
 class StoredVersion:
     """One version of the document, and when it was the newest."""
 
     __slots__ = (
+        "body_bytes",
         "commit_id",
         "document",
         "formed_ms",
@@ -94,7 +138,7 @@ class StoredVersion:
         "writer",
     )
 
-    def __init__(self, document: _DocumentView, *, index: int, landed_ms: int) -> None:
+    def __init__(self, document: DocumentView, *, index: int, landed_ms: int) -> None:
         self.document = document
         self.index = index
         self.landed_ms = landed_ms
@@ -105,11 +149,27 @@ class StoredVersion:
         self.formed_step = 0
         self.writer = ""
         self.is_edit = False
+        self.body_bytes = 0
+
+    @property
+    def now_ms(self) -> int:
+        """The wall clock of its writer, when its batch was formed."""
+        return self.document.broker_heartbeat
 
 
-_decode = msgspec.json.Decoder(_DocumentView).decode
+_decode = msgspec.json.Decoder(DocumentView).decode
+
+
+_decode_job = msgspec.json.Decoder(JobView).decode
 
 
 def view_document(body: bytes, *, index: int, landed_ms: int) -> StoredVersion:
     """Read a stored document."""
-    return StoredVersion(_decode(body), index=index, landed_ms=landed_ms)
+    version = StoredVersion(_decode(body), index=index, landed_ms=landed_ms)
+    version.body_bytes = len(body)
+    return version
+
+
+def view_job(job: object) -> JobView:
+    """See a job of an answer as one of a document is seen."""
+    return _decode_job(msgspec.json.encode(job))
