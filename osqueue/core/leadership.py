@@ -340,7 +340,7 @@ class Leadership:
         if header is not None and self._is_current:
             if not self.is_clock_off:
                 times.append(self._changed_ms + header.broker_timeout_ms)
-            if header.broker != self._identity.address:
+            if header.broker not in (None, self._identity.address):
                 times.append(self._probe_not_before_ms)
         return min(times)
 

@@ -510,6 +510,19 @@ class TestClock:
         broker.elect()
         assert broker.reason.startswith("the leader has not written")
 
+    def test_standby_whose_clock_is_off_waits_before_a_released_queue(self) -> None:
+        """Found by seed 141 of leaping clocks: it asked at once again, a processor's whole time."""
+        leader = lead()
+        leader.term.drain()
+        leader.settle()
+        broker = DrivenBroker(leader.stored, 2)
+        broker.leadership.clock_compared(CLOCK_OFFSET_MS_MAX + 1)
+        broker.look(broker.expect(LoadDocument))
+        effect = broker.next()
+        assert isinstance(effect, WaitUntil)
+        assert effect.steady_ms is not None
+        assert effect.steady_ms > broker.steady_ms
+
     def test_clock_found_off_during_an_election_ends_it(self) -> None:
         leader = lead()
         broker = standby(leader.stored)
