@@ -59,6 +59,9 @@ _IDLE_S = 4.0
 _FAILURE_BYTES_MAX = 65_536
 _RANGE_NOT_SATISFIABLE = 416
 _HTTP_DATE_RESOLUTION_MS = 1_000
+_ROUND_TRIP_MS_MAX = 30_000
+"""An answer that took longer tells the time too roughly: it may be off by half of this."""
+_STEADY_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 # Nothing was sent: the request did not get as far as a connection.
 _NEVER_SENT = (
@@ -72,6 +75,10 @@ _NEVER_SENT = (
 
 def _wall_clock_ms() -> int:
     return time.time_ns() // 1_000_000
+
+
+def _steady_clock_ms() -> int:
+    return time.clock_gettime_ns(_STEADY_CLOCK) // 1_000_000
 
 
 async def _run_in_thread(function: Callable[[], bytes]) -> bytes:
@@ -140,6 +147,8 @@ class HttpStore:
         dialect: how the bucket is spoken to.
         credentials: asked before each request.
         now_ms: the wall clock, ms since the epoch: signatures carry it.
+        steady_ms: a clock that only runs forwards, also while the machine is suspended: the store's
+            time is counted on by it between two answers.
         run_in_thread: for hashing large bodies.
         find_dialect: asked before the first request for the dialect to begin with, where files
             must be read to know it; `dialect` holds until then.
@@ -151,6 +160,7 @@ class HttpStore:
         credentials: CredentialSource,
         *,
         now_ms: Callable[[], int] = _wall_clock_ms,
+        steady_ms: Callable[[], int] = _steady_clock_ms,
         run_in_thread: RunInThread = _run_in_thread,
         find_dialect: Callable[[], Awaitable[Dialect]] | None = None,
     ) -> None:
@@ -158,12 +168,14 @@ class HttpStore:
         self._find_dialect = find_dialect
         self._credentials = credentials
         self._now_ms = now_ms
+        self._steady_ms = steady_ms
         self._run_in_thread = run_in_thread
         # What the machine trusts, as all of osqueue does; httpx would take a list of its own.
         self._tls = ssl.create_default_context()
         self._limiter = trio.CapacityLimiter(CONNECTIONS_MAX)
         self._connections = self._make_connections()
-        self._clock_offset_ms: int | None = None
+        self._clock_ahead_ms: int | None = None
+        """How far the store's clock is ahead of the steady one, which nobody sets."""
         # Learned where the store refuses this machine's time; until then signatures carry that.
         self._signing_offset_ms = 0
 
@@ -179,8 +191,9 @@ class HttpStore:
 
     @property
     def clock_offset_ms(self) -> int | None:
-        """How far the store's clock is ahead of this machine's; None before its first answer."""
-        return self._clock_offset_ms
+        """How far the store's clock is ahead of this machine's now; see `ObjectStore`."""
+        ahead_ms = self._clock_ahead_ms
+        return None if ahead_ms is None else ahead_ms + self._steady_ms() - self._now_ms()
 
     async def read(
         self,
@@ -342,7 +355,7 @@ class HttpStore:
         if (corrected := self._dialect.corrected(answer)) is not None:
             self._dialect = corrected
             return True
-        offset_ms = self._clock_offset_ms
+        offset_ms = self.clock_offset_ms
         if not self._dialect.is_skewed(answer) or offset_ms is None:
             return False
         # Off by what is known already: to sign for that time once more would not help.
@@ -354,11 +367,11 @@ class HttpStore:
     async def _send(self, request: BucketRequest, body_bytes_max: int | None) -> Answer:
         credentials = await self._credentials.current()
         async with self._limiter:
-            sent_ms = self._now_ms()
+            sent_ms = self._steady_ms()
             authorized = request.authorized(
                 credentials,
                 region=self._dialect.region,
-                now_ms=sent_ms + self._signing_offset_ms,
+                now_ms=self._now_ms() + self._signing_offset_ms,
             )
             connections = self._connections
             try:
@@ -370,19 +383,21 @@ class HttpStore:
                     self._connections = self._make_connections()
                     await connections.give_up()
                 raise
-        self._note_clock(answer, sent_ms, self._now_ms())
+        self._note_clock(answer, sent_ms, self._steady_ms())
         if self._dialect.refuses_credentials(answer):
             self._credentials.forget(credentials)
         return answer
 
     def _note_clock(self, answer: Answer, sent_ms: int, received_ms: int) -> None:
+        if received_ms - sent_ms > _ROUND_TRIP_MS_MAX:
+            return
         try:
             store_s = parsedate_to_datetime(answer.headers.get("date", "")).timestamp()
         except ValueError:
             return
         # The date is cut to whole seconds, and was written at some time between the two.
         store_ms = int(store_s) * 1_000 + _HTTP_DATE_RESOLUTION_MS // 2
-        self._clock_offset_ms = store_ms - (sent_ms + received_ms) // 2
+        self._clock_ahead_ms = store_ms - (sent_ms + received_ms) // 2
 
     def _make_connections(self) -> _Connections:
         limits = httpx.Limits(

@@ -12,6 +12,7 @@ import trio
 from osqueue.broker.change_feed import ChangeFeed, Leader
 from osqueue.broker.commit_loop import run_term
 from osqueue.broker.leadership_loop import ProbeAnswer, run_election
+from osqueue.broker.queue_clock import guarded
 from osqueue.broker.statistics import Statistics
 from osqueue.broker.store_calls import StoreCalls
 from osqueue.broker.throttle import StoreThrottle, ThrottleCounts
@@ -89,7 +90,7 @@ class Broker:
         self.may_still_lead = False
         """The store may still name this broker as leader, though its last term is over: then
         standbys wait for the timeout."""
-        self._clock = clock
+        self._clock = guarded(clock, store)
         self._random = random
         self._throttle = throttle
         self._spacing = WriteSpacing(
@@ -113,7 +114,7 @@ class Broker:
         self._calls = StoreCalls(
             store,
             key,
-            clock=clock,
+            clock=self._clock,
             statistics=self.statistics,
             read_timeout_ms=settings.broker_heartbeat_timeout_ms // 2,
         )
@@ -128,7 +129,7 @@ class Broker:
         self._finished = trio.Event()
 
     def now_ms(self) -> int:
-        """The wall clock, ms since the epoch."""
+        """The queue's time, ms since the epoch: the wall clock, unless that has jumped."""
         return self._clock.now_ms()
 
     def steady_ms(self) -> int:

@@ -11,7 +11,7 @@ import trio
 
 from osqueue.broker.broker import Broker, make_rules, no_probe
 from osqueue.broker.leadership_loop import ProbeAnswer
-from osqueue.clocks import TrioClock
+from osqueue.clocks import Clock, TrioClock
 from osqueue.core.document import LoadedDocument, load_document
 from osqueue.core.leadership import BrokerIdentity
 from osqueue.core.mutations import Request
@@ -39,6 +39,7 @@ def make_broker(
     key: str = KEY,
     probe_leader: ProbeAnswer = no_probe,
     on_loaded: Callable[[], object] = lambda: None,
+    clock: Clock | None = None,
     **settings: Any,
 ) -> Broker:
     return Broker(
@@ -47,7 +48,7 @@ def make_broker(
         BrokerIdentity(
             name=f"{number:016x}", address=f"10.0.0.{number}:8080", host=f"host-{number}"
         ),
-        clock=TrioClock(),
+        clock=clock or TrioClock(),
         random=random.Random(number),
         key=key,
         probe_leader=probe_leader,

@@ -50,7 +50,9 @@ def waited_for_cpu_s(pid: int) -> float:
 class BrokerProcess:
     """A broker, on files unless set otherwise, that can be started again on the same port."""
 
-    def __init__(self, directory: Path, settings: Mapping[str, str]) -> None:
+    def __init__(self, directory: Path, settings: Mapping[str, str], *program: str) -> None:
+        """`program` is the module that runs, and its arguments; else `osqueue.server`."""
+        self._program = program or ("osqueue.server",)
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.directory = directory
@@ -64,7 +66,7 @@ class BrokerProcess:
     def start(self) -> AbstractAsyncContextManager[trio.Process]:
         """Start it; use as an async context manager of the process."""
         return start_process(
-            "osqueue.server",
+            *self._program,
             log_file=self.directory / "broker.log",
             environment=self._environment,
         )

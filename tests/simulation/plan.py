@@ -47,6 +47,7 @@ FAULTS: dict[str, float] = {
     "store out for all": 3.0,
     "store out for one": 3.0,
     "wall clock jumps": 3.0,
+    "wall clock leaps": 4.0,
     "document edited": 0.7,
     # Of one step of a broker.
     "crash at a step": 0.004,
@@ -68,6 +69,7 @@ TRANSITIONS: frozenset[str] = frozenset({
     "step down: a write's outcome stayed unknown", "step down: the document was replaced",
     "write succeeded", "write not applied", "write conflicted", "write unknown", "write timed out",
     "read loaded", "read unchanged", "read missing", "read failed",
+    "wall clock confirmed", "wall clock not followed",
     "probe answered", "probe answered by no leader", "probe refused", "probe silent",
     "attempt completed", "attempt expired", "attempt failed", "attempt given back",
     "attempt gone", "attempt snoozed",
@@ -105,6 +107,8 @@ class Plan:
     """How far apart the store wants two writes to be, as GCS does."""
     writes_per_minute: int = 0
     """The budget of each broker."""
+    has_store_clock: bool = False
+    """Whether the store's answers carry its time, as those of buckets do."""
     is_small_table: bool = False
     """The table of clients is so small that some completions go unrecorded."""
 
@@ -171,6 +175,7 @@ def make_plan(seed: int) -> Plan:
             retry=RetryPolicy(base_ms=200, factor=2.0, cap_ms=3_000),
         ),
         versions_name_bytes=random.random() < 0.5,
+        has_store_clock=random_module.Random(f"clocks {seed}").random() < 0.5,
         is_small_table=is_small_table,
         # A slow store makes leases of up to 12 times the timeout; one may have been renewed.
         calm_ms=60_000 + 40 * timeout_ms,

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from osqueue.core.clocks.queue_time import QueueTime
 from osqueue.core.document import load_document
 from osqueue.core.fates import bulk
 from osqueue.core.fates.administering import cancel
@@ -58,6 +59,11 @@ def replies_before_the_write(patch: pytest.MonkeyPatch) -> None:
         self._batch = Batch()
 
     patch.setattr(GroupCommit, "_begin_write", settles_first)
+
+
+@canary("queue time")
+def follows_any_wall_clock(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(QueueTime, "now_ms", lambda self, wall_ms, steady_ms: wall_ms)
 
 
 @canary("epochs", "no double enqueue")

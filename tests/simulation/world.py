@@ -245,7 +245,21 @@ class World:
 
     def _jump_clock(self) -> None:
         self.count_fault("wall clock jumps")
-        self.random.choice(self.sites).machine.jump(self.random)
+        machine = self.random.choice(self.sites).machine
+        machine.jump(self.random)
+        self._set_right_soon(machine)
+
+    def _leap_clock(self) -> None:
+        process = self._some_broker()
+        if process is not None:
+            self.count_fault("wall clock leaps")
+            process.machine.leap(self.random)
+            self._set_right_soon(process.machine)
+
+    def _set_right_soon(self, machine: Machine) -> None:
+        """Where the store tells the time nobody is elected by a wrong one: not for long, then."""
+        if self.plan.has_store_clock or self.random.random() < 0.5:
+            self.after(self.random.randint(500, 15_000), None, machine.set_right)
 
     def _edit_document(self) -> None:
         if self.store.edit():
@@ -262,5 +276,6 @@ _MOMENTS: dict[str, Callable[[World], None]] = {
     "store out for all": World._break_store,
     "store out for one": World._cut_off,
     "wall clock jumps": World._jump_clock,
+    "wall clock leaps": World._leap_clock,
     "document edited": World._edit_document,
 }

@@ -4,6 +4,7 @@ import hashlib
 import ssl
 from collections.abc import AsyncGenerator, Callable
 from email.utils import formatdate
+from itertools import chain, repeat
 from pathlib import Path
 
 import httpx
@@ -69,7 +70,7 @@ def credentials() -> ForgetfulSource:
 @pytest.fixture
 async def store(bucket: ScriptedBucket, credentials: ForgetfulSource) -> AsyncGenerator[HttpStore]:
     dialect = S3Dialect("bucket", endpoint_url=bucket.url)
-    opened = HttpStore(dialect, credentials, now_ms=lambda: NOW_MS)
+    opened = HttpStore(dialect, credentials, now_ms=lambda: NOW_MS, steady_ms=lambda: 0)
     yield opened
     await opened.aclose()
 
@@ -281,6 +282,43 @@ async def test_offset_of_the_clock_is_that_of_the_last_answer(
         await store.delete("a")
         seen.append(store.clock_offset_ms)
     assert seen == [None, 0, 0, 7_000]
+
+
+async def test_offset_of_a_clock_that_was_set_since_the_last_answer(bucket: ScriptedBucket) -> None:
+    clock = {"wall": NOW_MS, "steady": 5_000}
+    dialect = S3Dialect("bucket", endpoint_url=bucket.url)
+    store = HttpStore(
+        dialect,
+        ForgetfulSource(),
+        now_ms=lambda: clock["wall"],
+        steady_ms=lambda: clock["steady"],
+    )
+    bucket.script.append(answer(404, date=DATE))
+    await store.delete("a")
+    clock["wall"] += 3_600_000
+    assert store.clock_offset_ms == -3_600_000
+    clock["wall"] -= 3_590_000
+    clock["steady"] += 10_000
+    assert store.clock_offset_ms == 0
+    await store.aclose()
+
+
+@pytest.mark.parametrize(("step_ms", "offset_ms"), [(15_000, -15_000), (15_001, None)])
+async def test_answer_that_took_long_does_not_tell_the_time(
+    bucket: ScriptedBucket, step_ms: int, offset_ms: int | None
+) -> None:
+    readings = chain([0], repeat(2 * step_ms))
+    dialect = S3Dialect("bucket", endpoint_url=bucket.url)
+    store = HttpStore(
+        dialect,
+        ForgetfulSource(),
+        now_ms=lambda: NOW_MS + 2 * step_ms,
+        steady_ms=lambda: next(readings),
+    )
+    bucket.script.append(answer(404, date=DATE))
+    await store.delete("a")
+    assert store.clock_offset_ms == offset_ms
+    await store.aclose()
 
 
 async def test_read_of_the_head_of_an_empty_object(

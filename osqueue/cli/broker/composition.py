@@ -18,6 +18,7 @@ import msgspec
 import structlog
 
 from osqueue.broker.broker import Broker
+from osqueue.broker.queue_clock import guarded
 from osqueue.cli.broker.probing import probe_leader
 from osqueue.clocks import Clock, SystemClock
 from osqueue.core.ids import make_broker_name
@@ -158,16 +159,19 @@ def place_name(settings: Settings) -> str:
     return f"{machine_name()} {settings.broker_host} {settings.broker_port}"
 
 
-def make_server(settings: Settings) -> Server:
+def make_server(settings: Settings, *, clock: Clock | None = None) -> Server:
     """The whole broker behind its server, bound to its address; neither runs yet.
+
+    `clock` is the machine's where none is given.
 
     Raises:
         ListenError: the address cannot be had.
         StoreMisconfigured: the store cannot be used.
     """
-    clock = SystemClock()
     throttle = make_throttle(settings)
-    store = throttled(make_store(settings), throttle, clock)
+    unthrottled = make_store(settings)
+    queue_clock = guarded(clock or SystemClock(), unthrottled)
+    store = throttled(unthrottled, throttle, queue_clock)
     random = random_module.Random()
     with port_known(settings) as settings:
         identity = BrokerIdentity(
@@ -181,7 +185,7 @@ def make_server(settings: Settings) -> Server:
             store,
             settings,
             identity,
-            clock=clock,
+            clock=queue_clock,
             random=random,
             key=QUEUE_KEY,
             probe_leader=probe_leader,

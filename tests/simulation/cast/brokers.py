@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from osqueue.core.clocks.queue_time import QueueTime
 from osqueue.core.document import HEAD_BYTES_MAX
 from osqueue.core.errors import NotLeader, QueueError, Unavailable
 from osqueue.core.group_commit import Effect, GroupCommit
@@ -30,7 +31,7 @@ from osqueue.core.writes.tickets import Ticket
 from osqueue.core.writes.write_pace import WritePace
 from osqueue.core.writes.write_spacing import WriteSpacing
 from storage_adapters.throttled import Throttle
-from tests.simulation.cast.processes import Machine, Process
+from tests.simulation.cast.processes import EPOCH_MS, Machine, Process
 from tests.simulation.network import SILENCE_MS, Answer, Connection, Frame, FrameCall
 from tests.simulation.records import CallRecord
 
@@ -86,6 +87,9 @@ class Site:
     def start(self) -> None:
         """A new process, under a new name, at the same address."""
         if self.process is None:
+            if not self.world.plan.has_store_clock:
+                # Nothing else tells a new process the time: whoever starts it has looked at it.
+                self.machine.leap_ms = 0
             self.world.network.silent_addresses.discard(self.address)
             self.process = BrokerProcess(self.world, self)
             self.process.pump()
@@ -104,7 +108,7 @@ class Site:
 
     def mend(self) -> None:
         """Run, and with the right time."""
-        self.machine.wall_offset_ms = max(self.machine.wall_offset_ms, 0)
+        self.machine.set_right()
         if self.process is None:
             self.start()
         else:
@@ -134,6 +138,9 @@ class BrokerProcess(Process):
         self._spacing = WriteSpacing(
             interval_ms=plan.interval_ms, gap_ms=plan.gap_ms, budget=self._throttle
         )
+        self._time = QueueTime()
+        self._store_ahead_ms: int | None = None
+        """How far the store's clock is ahead of the steady one, as its last answer told."""
         self._commit_ids = CommitIds(self.name)
         self._leadership = Leadership(
             BrokerIdentity(name=self.name, address=site.address, host=site.host),
@@ -147,6 +154,29 @@ class BrokerProcess(Process):
 
     def __repr__(self) -> str:
         return f"broker {self.label}"
+
+    def now_ms(self) -> int:
+        """The queue's time, as `QueueClock` tells it."""
+        wall_ms, steady_ms = super().now_ms(), self.steady_ms()
+        now_ms = self._time.now_ms(wall_ms, steady_ms)
+        if now_ms == wall_ms:
+            return now_ms
+        offset_ms = self._store_offset_ms()
+        if self._time.confirm(wall_ms, steady_ms, store_offset_ms=offset_ms):
+            self.world.coverage.transitions["wall clock confirmed"] += 1
+            return wall_ms
+        self.world.coverage.transitions["wall clock not followed"] += 1
+        return now_ms
+
+    def _store_offset_ms(self) -> int | None:
+        ahead_ms = self._store_ahead_ms
+        return None if ahead_ms is None else ahead_ms + self.steady_ms() - super().now_ms()
+
+    def _note_store_clock(self) -> None:
+        """The store has answered, with its `Date`."""
+        if self.world.plan.has_store_clock:
+            store_ms = EPOCH_MS + self.world.now + self.random.randint(-500, 500)
+            self._store_ahead_ms = store_ms - self.steady_ms()
 
     @property
     def is_acting(self) -> bool:
@@ -309,6 +339,8 @@ class BrokerProcess(Process):
     def _step(self) -> bool:
         """One effect. Returns whether to go on at once."""
         machine = self.term or self._leadership
+        if self.term is None:
+            self._leadership.clock_compared(self._store_offset_ms())
         effect = machine.next_effect(self.now_ms(), self.steady_ms())
         world = self.world
         world.coverage.transitions[type(effect).__name__] += 1
@@ -360,6 +392,7 @@ class BrokerProcess(Process):
         def done(kind: str, version: str | None = None) -> None:
             if self._act is act:
                 self._act = None
+                self._note_store_clock()
                 self._written(kind, version)
                 self.pump()
 
@@ -396,6 +429,8 @@ class BrokerProcess(Process):
             self._act = None
             machine = self.term or self._leadership
             self.world.coverage.transitions[f"read {kind}"] += 1
+            if kind != "failed":
+                self._note_store_clock()
             if kind == "loaded":
                 machine.document_loaded(body, version, self.steady_ms())
             elif kind == "unchanged":

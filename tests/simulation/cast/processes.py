@@ -20,7 +20,12 @@ class Machine:
     """Two clocks: a wall clock that may be wrong and may jump, and a steady one."""
 
     def __init__(self, random: random_module.Random) -> None:
-        self.wall_offset_ms = random.choice([0, 0, random.randint(-4_000, 4_000)])
+        self.step_ms = random.choice([0, 0, random.randint(-4_000, 4_000)])
+        """How far the wall clock is ahead of the true time by steps that may be followed."""
+        self.stepped_ms = 0
+        """The length of all steps so far, in either direction."""
+        self.leap_ms = 0
+        """How far it is ahead beside these, by one leap that must not be followed."""
         self.steady_offset_ms = random.randrange(1, 1_000_000_000)
         self.rate = 1.0 + random.choice([0.0, random.uniform(-_RATE_ERROR, _RATE_ERROR)])
 
@@ -32,9 +37,26 @@ class Machine:
         """The moment at which the steady clock shows this."""
         return int((steady_ms - self.steady_offset_ms) / self.rate) + 1
 
+    @property
+    def wall_offset_ms(self) -> int:
+        """How far the wall clock is ahead of the true time."""
+        return self.step_ms + self.leap_ms
+
     def jump(self, random: random_module.Random) -> None:
-        """Somebody sets the wall clock."""
-        self.wall_offset_ms += random.choice([-60_000, -2_000, 1_500, 45_000])
+        """Somebody sets the wall clock a little."""
+        step_ms = random.choice([-50_000, -2_000, 1_500, 45_000])
+        self.step_ms += step_ms
+        self.stepped_ms += abs(step_ms)
+
+    def leap(self, random: random_module.Random) -> None:
+        """Somebody sets the wall clock to quite another time."""
+        minutes = random.choice([15, 60, 24 * 60, 2 * 24 * 60, 400 * 24 * 60])
+        self.leap_ms = random.choice([-1, 1]) * minutes * 60_000
+
+    def set_right(self) -> None:
+        """Somebody sets the wall clock to the true time."""
+        self.stepped_ms += abs(self.step_ms)
+        self.step_ms = self.leap_ms = 0
 
 
 class Process:

@@ -15,6 +15,7 @@ from osqueue.core.outcomes import JobsClaimed, JobsCompleted, Outcome
 from osqueue.core.writes import pending_write
 from tests.simulation.checkers.answers import AnswerChecker
 from tests.simulation.checkers.auditor import Auditor
+from tests.simulation.checkers.clocks import check_queue_time
 from tests.simulation.checkers.ending import check_ending
 from tests.simulation.checkers.handed_out import HandedOut
 from tests.simulation.checkers.ledger import Ledger
@@ -143,6 +144,7 @@ class Observer:
         """An attempt to write begins."""
         name: Any = getattr(process, "name", "")
         self.auditor.put_sent(name, self.ledger.put_sent(name, body))
+        check_queue_time(process, body, self.world.now)
 
     def landed(self, body: bytes, version: str) -> None:
         """The object has changed."""

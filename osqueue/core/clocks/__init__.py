@@ -1,0 +1,1 @@
+"""What a clock says, and what is made of it."""
