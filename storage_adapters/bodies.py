@@ -5,17 +5,46 @@ system call each and small enough to hold nobody up. Called by `http_store`.
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
+from typing import Self, cast
+
+import httpx
 
 from storage_adapters.exchanges import DigestName
 
-__all__ = ["PIECE_BYTES", "SMALL_BYTES", "digest_of", "pieces_of"]
+__all__ = ["PIECE_BYTES", "SMALL_BYTES", "BodyStream", "digest_of", "pieces_of"]
 
 PIECE_BYTES = 262_144
 """The most that goes to the socket, or through TLS, at a time: some tenths of a millisecond."""
 
 SMALL_BYTES = 16_384
 """Chunks below this are gathered: a system call costs more than copying them."""
+
+
+class BodyStream(httpx.AsyncByteStream):
+    """Streams chunks without joining them."""
+
+    def __init__(self, chunks: Sequence[bytes]) -> None:
+        self._chunks = chunks
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return _Pieces(self._chunks)
+
+
+class _Pieces:
+    """One pass over a body. No async generator: httpx leaves those of cancelled requests open."""
+
+    def __init__(self, chunks: Sequence[bytes]) -> None:
+        self._left = pieces_of(chunks)
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        for piece in self._left:
+            # h11 takes whatever is like bytes; its annotation says less.
+            return cast("bytes", piece)
+        raise StopAsyncIteration
 
 
 def pieces_of(chunks: Sequence[bytes]) -> Iterator[bytes | memoryview]:

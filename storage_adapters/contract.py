@@ -17,15 +17,18 @@ The promises, for one key:
   only for bodies that differ: whoever relies on it puts a unique id into each body.
 - One call is one attempt. An adapter classifies what happened and never retries: whether the same
   bytes may be sent again is decided by the caller, in one place.
-- When an adapter cannot tell whether a write was applied, it says `WriteOutcomeUnknown`. The other
-  errors of a write promise that this attempt changed nothing and never will.
+- Only `NotApplied` promises that an attempt to write changed nothing and never will: it was never
+  sent. Whatever was answered may be the answer to a second copy, where something on the way sends
+  writes twice: a conflict, a refusal and a missing permission are open until a read has told.
+- An answer that does not look like the store's own says nothing: of a write `WriteOutcomeUnknown`,
+  of a read `StoreUnavailable`. So does an object whose checksum or length is not its own.
 
 The errors, each with the advice for its catcher:
 
     StoreError
       ObjectMissing         nothing is stored under the key
       VersionConflict       the condition does not hold: another put came first
-      NotApplied            the attempt surely changed nothing (refused early, never sent)
+      NotApplied            the attempt surely changed nothing: it was never sent
       WriteOutcomeUnknown   the write may have been applied, or may still be
       AccessDenied          credentials or permissions are missing
       StoreMisconfigured    a setting is wrong: no repetition will help
@@ -133,13 +136,13 @@ class ObjectVanished(ObjectMissing):
 
 
 class VersionConflict(StoreError):
-    """The condition of a put does not hold: another put came first. This one changed nothing."""
+    """The condition of a put does not hold: another put came first, or a copy of this one."""
 
     advice = "load the object and decide again"
 
 
 class NotApplied(StoreError):
-    """This attempt surely changed nothing, and never will."""
+    """This attempt surely changed nothing, and never will: it was never sent."""
 
     advice = "back off and send the same bytes again"
 
@@ -151,14 +154,14 @@ class WriteOutcomeUnknown(StoreError):
 
 
 class AccessDenied(StoreError):
-    """The store knows the caller too little: credentials or permissions. Nothing was changed."""
+    """The store knows the caller too little: credentials or permissions."""
 
     advice = "fix the credentials or permissions"
     needs_operator = True
 
 
 class StoreMisconfigured(StoreError):
-    """A setting is wrong, so that no attempt can succeed. Nothing was changed."""
+    """A setting is wrong, so that no attempt can succeed."""
 
     advice = "fix the settings"
     needs_operator = True
@@ -236,9 +239,10 @@ class ObjectStore(Protocol):
         Raises:
             VersionConflict: under `Absent`, the object exists; under `Match`, it has another
                 version, or nothing is stored and the store does not tell that apart (GCS, and
-                some that speak like S3). Nothing was changed.
-            ObjectMissing: under `Match`, nothing is stored under the key. Nothing was changed.
-            NotApplied, AccessDenied, StoreMisconfigured: nothing was changed.
+                some that speak like S3).
+            ObjectMissing: under `Match`, nothing is stored under the key.
+            NotApplied: nothing was changed.
+            AccessDenied, StoreMisconfigured: an operator has to act.
             WriteOutcomeUnknown: the put may have been applied, or may still be.
 
         Cancellation: like `WriteOutcomeUnknown`: the object is the old or the new one, whole.
@@ -249,7 +253,8 @@ class ObjectStore(Protocol):
         """Remove the object under `key`. A missing one is no error.
 
         Raises:
-            NotApplied, AccessDenied, StoreMisconfigured: nothing was changed.
+            NotApplied: nothing was changed.
+            AccessDenied, StoreMisconfigured: an operator has to act.
             WriteOutcomeUnknown: it may have been removed, or may still be; repeating is harmless.
 
         Cancellation: like `WriteOutcomeUnknown`.

@@ -5,8 +5,11 @@ sends them without knowing what they mean. The classification that both dialects
 a status says about a write that may not be repeated blindly. What only one provider says stands in
 its dialect, at the line that handles it.
 
-Rules of this file: no I/O, no clock. An answer that does not surely say "nothing was changed" is an
-unknown outcome.
+An answer is the store's only if it looks like it: an ingress, a proxy, a login page answer with the
+same statuses. What does not look like it is "unavailable" for a read and "unknown" for a write.
+
+Rules of this file: no I/O, no clock. No answer says "nothing was changed" of a write: something on
+the way may have sent it twice, and what comes back is the refusal of the second copy.
 """
 
 import re
@@ -20,7 +23,6 @@ from storage_adapters.contract import (
     UNCHANGED,
     AccessDenied,
     Condition,
-    NotApplied,
     StoredObject,
     StoreError,
     StoreMisconfigured,
@@ -29,7 +31,6 @@ from storage_adapters.contract import (
     Version,
     VersionConflict,
     WriteOutcomeUnknown,
-    missing_object,
 )
 from storage_adapters.signing import (
     EMPTY_SHA256,
@@ -42,11 +43,14 @@ from storage_adapters.signing import (
 __all__ = [
     "Answer",
     "BucketRequest",
+    "Checksum",
     "Dialect",
     "DigestName",
     "KeysPage",
     "Problem",
     "content_type_of",
+    "foreign_answer",
+    "is_page",
     "metadata_headers",
     "object_of",
     "origin_of",
@@ -66,6 +70,9 @@ _METADATA_VALUE = re.compile(r"[!-~](?:[ -~]*[!-~])?")
 _THIS_MACHINE = re.compile(r"(?:localhost|127\.[0-9.]+|\[::1\])(?::[0-9]+)?")
 _REQUEST_TIMEOUT = 408
 _TOO_MANY_REQUESTS = 429
+_NOT_IMPLEMENTED = 501
+_NOT_MODIFIED = 304
+_CONTENT_RANGE = re.compile(r"bytes 0-([0-9]{1,18})/(?:([0-9]{1,18})|\*)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,12 +145,25 @@ class KeysPage(NamedTuple):
 
 
 class Problem(NamedTuple):
-    """What an answer that is not a success says of its reason."""
+    """What an answer that is not a success says of its reason, in the form of the provider."""
 
     code: str
     """The provider's name for it; may be empty."""
     message: str
     """The provider's words; may be empty."""
+
+    @property
+    def is_told(self) -> bool:
+        """Whether the store says it. What answers in its place speaks in another form."""
+        return bool(self.code or self.message)
+
+
+class Checksum(NamedTuple):
+    """What an answer says of the MD5 of the whole object."""
+
+    md5: bytes
+    is_promised: bool
+    """Whether it surely is one. False: some stores put something else in the same place."""
 
 
 class Dialect(Protocol):
@@ -206,6 +226,21 @@ class Dialect(Protocol):
 
     def written(self, answer: Answer, key: str, *, condition: Condition) -> Version:
         """Judge the answer to `put`. Raises what `ObjectStore.put` raises."""
+        ...
+
+    def doubt(self, answer: Answer, key: str) -> BucketRequest | None:
+        """What to ask in place of believing an answer to `read`; None: it is judged as it is.
+
+        For an API that says in one place, and not in another, that an object is missing.
+        """
+        ...
+
+    def checksum_of(self, answer: Answer) -> Checksum | None:
+        """What the answer to a successful `read` says of the object; None: nothing."""
+        ...
+
+    def is_own(self, answer: Answer) -> bool:
+        """Whether the answer looks like the store's, so that its clock is the store's clock."""
         ...
 
     def deleted(self, answer: Answer, key: str) -> None:
@@ -279,43 +314,79 @@ def metadata_headers(metadata: Mapping[str, str], *, prefix: str) -> dict[str, s
     return {f"{prefix}{name}": value for name, value in metadata.items()}
 
 
+def is_page(answer: Answer) -> bool:
+    """Whether it brings a page for a browser: no object of osqueue, and no answer of a store."""
+    return answer.headers.get("content-type", "").startswith("text/html") and bool(answer.body)
+
+
+def foreign_answer(answer: Answer, key: str) -> str:
+    """What to say of an answer that does not look like the store's."""
+    kind = answer.headers.get("content-type", "").partition(";")[0] or "no type"
+    by = "".join(f" by {name}" for name in (answer.headers.get("server"),) if name)
+    to = "".join(f" to {place}" for place in (answer.headers.get("location"),) if place)
+    return (
+        f"the answer {answer.status}{to} ({kind}{by}) is not the store's own: something between"
+        f" here and the store answers in its place; find out what: {key}"
+    )
+
+
 def object_of(
     answer: Answer, key: str, *, version: str | None, known: Version | None, head_bytes: int | None
 ) -> StoredObject | Unchanged:
     """The object of a successful read.
 
+    Args:
+        version: None where the answer names none that this store could have given.
+
     Raises:
-        StoreUnavailable: it has no version, so it is not the store's own answer.
+        StoreUnavailable: it is not the store's own answer, or not what was asked for.
     """
-    if not version:
-        raise StoreUnavailable(
-            f"the store answered {answer.status} without a version: something between here and"
-            f" the store answers in its place, or removes headers; find out what: {key}"
-        )
+    if not version or is_page(answer):
+        raise StoreUnavailable(foreign_answer(answer, key))
     # Some stores ignore the condition of a read, and send the whole again.
     if version == known:
         return UNCHANGED
+    if answer.status == 206 and not _is_head(answer, head_bytes):
+        place = answer.headers.get("content-range", "none")
+        raise StoreUnavailable(
+            f"the answer is another part of the object than was asked for; retry later: {place}:"
+            f" {len(answer.body)} bytes: {key}"
+        )
     data = answer.body if head_bytes is None else answer.body[:head_bytes]
     return StoredObject(data, Version(version))
+
+
+def _is_head(answer: Answer, head_bytes: int | None) -> bool:
+    """Whether a part is the whole beginning that was asked for."""
+    found = _CONTENT_RANGE.fullmatch(answer.headers.get("content-range", ""))
+    if found is None or head_bytes is None:
+        return False
+    sent_bytes = int(found[1]) + 1
+    wanted_bytes = min(head_bytes, int(found[2] or head_bytes))
+    return sent_bytes >= wanted_bytes and len(answer.body) >= wanted_bytes
 
 
 def read_failure(answer: Answer, problem: Problem, key: str) -> StoreError:
     """Judge an answer to a read or a listing that is not a success.
 
-    Returns: AccessDenied, ObjectMissing, StoreMisconfigured or StoreUnavailable.
+    That nothing is stored is said by words of the provider, which the dialect knows.
+
+    Returns: AccessDenied, StoreMisconfigured or StoreUnavailable.
     """
     told = _told(answer, problem, key)
+    if not problem.is_told:
+        return StoreUnavailable(
+            f"the store cannot be read now; retry later: {foreign_answer(answer, key)}"
+        )
     match answer.status:
         case 401 | 403:
             return AccessDenied(
                 "these credentials may not read (or may not list the bucket, from whom the store"
                 f" hides that nothing is there); fix the permissions: {told}"
             )
-        case 404:
-            return missing_object(key)
         case 405 | 501:
             return StoreMisconfigured(f"the store cannot do what a read needs: {told}")
-        case status if 300 <= status < 400:
+        case status if 300 <= status < 400 and status != _NOT_MODIFIED:
             return _sent_elsewhere(answer, told)
         case _:
             return StoreUnavailable(f"the store cannot be read now; retry later: {told}")
@@ -324,27 +395,18 @@ def read_failure(answer: Answer, problem: Problem, key: str) -> StoreError:
 def write_failure(answer: Answer, problem: Problem, key: str, *, needs: str) -> StoreError:
     """Judge an answer to a put or delete that is not a success.
 
+    None of them promises that nothing was changed: what is refused may be a second copy.
+
     Args:
         needs: what the store must be able to do for it, as "If-None-Match: * on PUT".
 
-    Returns: VersionConflict, NotApplied, AccessDenied, StoreMisconfigured or
-        WriteOutcomeUnknown, and this one whenever the answer leaves room for doubt.
+    Returns: VersionConflict, AccessDenied, StoreMisconfigured or WriteOutcomeUnknown, and this one
+        whenever the answer is not surely the store's.
     """
     told = _told(answer, problem, key)
     match answer.status:
-        case 401 | 403:
-            return AccessDenied(f"these credentials may not write; fix the permissions: {told}")
-        case 404:
-            return StoreMisconfigured(f"there is no such bucket, or no store there: {told}")
-        case 405 | 501:
-            return StoreMisconfigured(
-                f"the store lacks {needs}, without which it cannot hold a queue;"
-                f" use another store: {told}"
-            )
-        case 409:
-            # A concurrent write or delete was in the way: nothing landed, and nobody need have won.
-            return NotApplied(f"the store was busy with another write of this key: {told}")
-        case 412:
+        # Some stores refuse without a word. Whoever hears it looks at what is there, at any rate.
+        case 412 if problem.is_told or not answer.body:
             return VersionConflict(
                 f"another put came first and changed the object; load it and decide again: {told}"
             )
@@ -354,13 +416,25 @@ def write_failure(answer: Answer, problem: Problem, key: str, *, needs: str) -> 
                 "the store is asked too often and did not carry out a write, perhaps; slow down by"
                 f" GROUP_COMMIT_INTERVAL_MS or a budget: {told}"
             )
-        case status if status == _REQUEST_TIMEOUT or status >= 500:
+        case status if status == _REQUEST_TIMEOUT or (status >= 500 and status != _NOT_IMPLEMENTED):
             # Usually refused before anything was done, and by no provider promised so.
             return WriteOutcomeUnknown(f"the store did not carry out a write, perhaps: {told}")
-        case status if 300 <= status < 400:
+        case _ if not problem.is_told:
+            return WriteOutcomeUnknown(f"a write may have landed: {foreign_answer(answer, key)}")
+        case 401 | 403:
+            return AccessDenied(f"these credentials may not write; fix the permissions: {told}")
+        case 405 | 501:
+            return StoreMisconfigured(
+                f"the store lacks {needs}, without which it cannot hold a queue;"
+                f" use another store: {told}"
+            )
+        case 409:
+            # A concurrent write or delete was in the way, or the first copy of this very write.
+            return WriteOutcomeUnknown(f"the store was busy with another write of this key: {told}")
+        case status if 300 <= status < 400 and status != _NOT_MODIFIED:
             return _sent_elsewhere(answer, told)
         case status if 400 <= status < 500:
-            return NotApplied(f"the store refused a write: {told}")
+            return WriteOutcomeUnknown(f"the store refused a write, or a copy of it: {told}")
         case _:
             return WriteOutcomeUnknown(f"the store's answer to a write makes no sense: {told}")
 
@@ -389,7 +463,7 @@ def xml_of(body: bytes) -> ElementTree.Element | None:
 def xml_problem_of(answer: Answer) -> Problem:
     """What an answer in the XML of S3, which Google took over, says of its reason."""
     root = xml_of(answer.body) if answer.status >= 300 and answer.body else None
-    if root is None:
+    if root is None or root.tag.rpartition("}")[2] != "Error":
         return Problem("", "")
     return Problem(root.findtext("{*}Code") or "", root.findtext("{*}Message") or "")
 
@@ -405,7 +479,7 @@ def xml_page_of(answer: Answer, prefix: str, *, listed: str) -> KeysPage:
         StoreUnavailable: it is none.
     """
     root = xml_of(answer.body)
-    if root is None:
+    if root is None or root.tag.rpartition("}")[2] != "ListBucketResult":
         raise StoreUnavailable(f"the store's listing cannot be read; retry later: {listed}")
     is_encoded = root.findtext("{*}EncodingType") == "url"
     keys = [element.text or "" for element in root.iterfind("{*}Contents/{*}Key")]

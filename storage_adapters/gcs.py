@@ -11,7 +11,7 @@ Source: the Cloud Storage documentation ("JSON API", "Request preconditions", "O
 """
 
 import re
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
@@ -30,14 +30,18 @@ from storage_adapters.contract import (
     Unchanged,
     Version,
     WriteOutcomeUnknown,
+    missing_object,
 )
 from storage_adapters.exchanges import (
     Answer,
     BucketRequest,
+    Checksum,
     DigestName,
     KeysPage,
     Problem,
     content_type_of,
+    foreign_answer,
+    is_page,
     object_of,
     origin_of,
     read_failure,
@@ -45,7 +49,7 @@ from storage_adapters.exchanges import (
 )
 from storage_adapters.signing import encode_query
 
-__all__ = ["GOOGLE", "GcsDialect"]
+__all__ = ["GOOGLE", "GcsDialect", "generation_of"]
 
 GOOGLE = "https://storage.googleapis.com"
 """Where both of its APIs are."""
@@ -53,6 +57,11 @@ GOOGLE = "https://storage.googleapis.com"
 _BUCKET_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")
 _RATE_REASONS = frozenset({"rateLimitExceeded", "userRateLimitExceeded"})
 _CREATED_FROM_NOTHING = "0"
+_GENERATION = re.compile(r"[1-9][0-9]{0,30}")
+_MARKS = ("x-goog-", "x-guploader-")
+_NO_OBJECT = "No such object"
+_NO_BUCKET = "bucket does not exist"
+_MD5 = re.compile(r"(?:^|,) *md5=([A-Za-z0-9+/]{22}==)")
 # What bytes raise that are not the expected JSON, no text in UTF-8, or nested without end.
 _NO_JSON = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
@@ -212,12 +221,36 @@ class GcsDialect:
     ) -> StoredObject | Unchanged:
         """Judge the answer to `read`. Raises what `ObjectStore.read` raises."""
         if answer.status in (200, 206):
-            version = answer.headers.get("x-goog-generation")
+            version = generation_of(answer)
             return object_of(answer, key, version=version, known=known, head_bytes=head_bytes)
-        if answer.status == 304 and known is not None:
+        if answer.status == 304 and known is not None and _says_unchanged(answer, known):
             return UNCHANGED
         self._check(answer, key)
-        raise read_failure(answer, _problem(answer), self.prefix + key)
+        problem = _problem(answer)
+        if answer.status == 404 and problem.is_told:
+            raise missing_object(self.prefix + key)
+        raise read_failure(answer, problem, self.prefix + key)
+
+    def doubt(self, answer: Answer, key: str) -> BucketRequest | None:
+        """Ask for the object's description where a 404 is not in Google's words.
+
+        Of the bytes, emulators say "Not Found" as anybody does; of the description they say it in
+        Google's form.
+        """
+        if answer.status != 404 or _problem(answer).is_told:
+            return None
+        return self._request("GET", self._object(key))
+
+    def checksum_of(self, answer: Answer) -> Checksum | None:
+        """The MD5 of `x-goog-hash`. Only what was composed of several objects has none."""
+        found = _MD5.search(answer.headers.get("x-goog-hash", ""))
+        return None if found is None else Checksum(b64decode(found[1]), is_promised=True)
+
+    def is_own(self, answer: Answer) -> bool:
+        """Whether it has a header of Google or its form of an error, or tells of an object."""
+        if _has_mark(answer) or answer.status >= 400:
+            return _has_mark(answer) or _problem(answer).is_told
+        return answer.headers.get("content-type", "").startswith("application/json")
 
     def written(self, answer: Answer, key: str, *, condition: Condition) -> Version:
         """Judge the answer to `put`. Raises what `ObjectStore.put` raises."""
@@ -226,24 +259,23 @@ class GcsDialect:
                 generation = msgspec.json.decode(answer.body, type=_Written).generation
             except _NO_JSON:
                 generation = ""
-            if not generation:
-                raise WriteOutcomeUnknown(
-                    f"the store answered 200 to a write, but named no generation: {key}"
-                )
+            if not _GENERATION.fullmatch(generation):
+                raise WriteOutcomeUnknown(f"a write may have landed: {foreign_answer(answer, key)}")
             return Version(generation)
         self._check_write(answer, key)
-        if answer.status == 404:
+        if answer.status == 404 and _problem(answer).is_told:
             raise self._no_bucket()
         needs = "ifGenerationMatch on multipart uploads"
         raise write_failure(answer, _problem(answer), self.prefix + key, needs=needs)
 
     def deleted(self, answer: Answer, key: str) -> None:
         """Judge the answer to `delete`. Raises what `ObjectStore.delete` raises."""
-        if answer.status in (200, 204):
+        if answer.status in (200, 204) and not is_page(answer):
             return
         self._check_write(answer, key)
-        if answer.status != 404:
-            raise write_failure(answer, _problem(answer), self.prefix + key, needs="DELETE")
+        problem = _problem(answer)
+        if answer.status != 404 or not problem.is_told:
+            raise write_failure(answer, problem, self.prefix + key, needs="DELETE")
 
     def _check_write(self, answer: Answer, key: str) -> None:
         if _is_asked_too_often(answer):
@@ -257,9 +289,10 @@ class GcsDialect:
         """Raise what an answer means whatever was asked."""
         if _is_asked_too_often(answer):
             raise StoreUnavailable(f"the store is asked too often; slow down: {key}")
-        if answer.status == 404 and "bucket does not exist" in _problem(answer).message:
+        problem = _problem(answer)
+        if answer.status == 404 and _NO_BUCKET in problem.message:
             raise self._no_bucket()
-        if answer.status == 401:
+        if answer.status == 401 and problem.is_told:
             raise AccessDenied(
                 f"the store does not know these credentials, or not any more; renew them: {key}"
             )
@@ -267,10 +300,11 @@ class GcsDialect:
     def listed(self, answer: Answer, prefix: str) -> KeysPage:
         """Judge the answer to `list`. Raises what `ObjectStore.list` raises."""
         self._check(answer, prefix)
-        if answer.status == 404:
+        problem = _problem(answer)
+        if answer.status == 404 and problem.is_told:
             raise self._no_bucket()
         if answer.status != 200:
-            raise read_failure(answer, _problem(answer), self.prefix + prefix)
+            raise read_failure(answer, problem, self.prefix + prefix)
         try:
             page = msgspec.json.decode(answer.body, type=_Listing)
         except _NO_JSON as error:
@@ -295,7 +329,7 @@ class GcsDialect:
 
     def refuses_credentials(self, answer: Answer) -> bool:
         """Whether the token has expired or is not known."""
-        return answer.status == 401
+        return answer.status == 401 and _problem(answer).is_told
 
 
 def _is_asked_too_often(answer: Answer) -> bool:
@@ -304,8 +338,31 @@ def _is_asked_too_often(answer: Answer) -> bool:
 
 
 def _problem(answer: Answer) -> Problem:
+    """The reason in JSON; or, where bytes were asked for, in plain words under Google's headers."""
     try:
         error = msgspec.json.decode(answer.body, type=_Failure).error
     except _NO_JSON:
-        return Problem("", "")
+        return Problem("", _plain_words(answer) if _has_mark(answer) else "")
     return Problem(error.errors[0].reason if error.errors else "", error.message)
+
+
+def _plain_words(answer: Answer) -> str:
+    words = answer.body[:500].decode(errors="replace").strip() or "no words"
+    # Of a missing object Google says which one; "Not Found" may be of a wrong address.
+    return "" if answer.status == 404 and not words.startswith(_NO_OBJECT) else words
+
+
+def _has_mark(answer: Answer) -> bool:
+    return any(name.startswith(_MARKS) for name in answer.headers)
+
+
+def _says_unchanged(answer: Answer, known: Version) -> bool:
+    """Whether a 304 is Google's, and of this generation where it names one."""
+    named = answer.headers.get("x-goog-generation", known)
+    return named == known and (_has_mark(answer) or "etag" in answer.headers)
+
+
+def generation_of(answer: Answer) -> str | None:
+    """The generation that the headers of an answer name; None: none."""
+    generation = answer.headers.get("x-goog-generation", "")
+    return generation if _GENERATION.fullmatch(generation) else None

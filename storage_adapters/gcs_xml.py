@@ -23,6 +23,7 @@ from storage_adapters.contract import (
     Unchanged,
     Version,
     WriteOutcomeUnknown,
+    missing_object,
 )
 from storage_adapters.exchanges import (
     Answer,
@@ -30,6 +31,8 @@ from storage_adapters.exchanges import (
     DigestName,
     KeysPage,
     content_type_of,
+    foreign_answer,
+    is_page,
     metadata_headers,
     object_of,
     origin_of,
@@ -38,12 +41,13 @@ from storage_adapters.exchanges import (
     xml_page_of,
     xml_problem_of,
 )
-from storage_adapters.gcs import GOOGLE, GcsDialect
+from storage_adapters.gcs import GOOGLE, GcsDialect, generation_of
 from storage_adapters.signing import EMPTY_SHA256, UNSIGNED_PAYLOAD, encode_key, encode_query
 
 __all__ = ["GcsXmlDialect"]
 
 _CREATED_FROM_NOTHING = "0"
+_MISSING = "NoSuchKey"
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,38 +140,48 @@ class GcsXmlDialect(GcsDialect):
         if answer.status in (200, 206):
             version = _version_of(answer)
             return object_of(answer, key, version=version, known=known, head_bytes=head_bytes)
-        if answer.status == 304 and known is not None:
+        if answer.status == 304 and known is not None and _says_unchanged(answer, known):
             return UNCHANGED
         self._check_bucket(answer)
-        raise read_failure(answer, xml_problem_of(answer), self.prefix + key)
+        problem = xml_problem_of(answer)
+        if answer.status == 404 and problem.code == _MISSING:
+            raise missing_object(self.prefix + key)
+        raise read_failure(answer, problem, self.prefix + key)
+
+    def doubt(self, answer: Answer, key: str) -> BucketRequest | None:
+        """None: each answer says what it means."""
+        return None
+
+    def is_own(self, answer: Answer) -> bool:
+        """Whether it has a header of Google, or its form of an error."""
+        has_mark = any(name.startswith(("x-goog-", "x-guploader-")) for name in answer.headers)
+        return has_mark or xml_problem_of(answer).is_told
 
     def written(self, answer: Answer, key: str, *, condition: Condition) -> Version:
         """Judge the answer to `put`. Raises what `ObjectStore.put` raises."""
         if answer.status == 200:
             version = _version_of(answer)
-            if version is None:
-                raise WriteOutcomeUnknown(
-                    f"the store answered 200 to a write, but named no generation: {key}"
-                )
+            if version is None or is_page(answer):
+                raise WriteOutcomeUnknown(f"a write may have landed: {foreign_answer(answer, key)}")
             return version
+        self._check_bucket(answer)
         needs = "x-goog-if-generation-match on PUT"
         raise write_failure(answer, xml_problem_of(answer), self.prefix + key, needs=needs)
 
     def deleted(self, answer: Answer, key: str) -> None:
         """Judge the answer to `delete`. Raises what `ObjectStore.delete` raises."""
-        if answer.status in (200, 204):
+        if answer.status in (200, 204) and not is_page(answer):
             return
         self._check_bucket(answer)
-        if answer.status != 404:
-            problem = xml_problem_of(answer)
+        problem = xml_problem_of(answer)
+        if problem.code != _MISSING:
             raise write_failure(answer, problem, self.prefix + key, needs="DELETE")
 
     def listed(self, answer: Answer, prefix: str) -> KeysPage:
         """Judge the answer to `list`. Raises what `ObjectStore.list` raises."""
         if answer.status == 200:
             return xml_page_of(answer, self.prefix, listed=prefix)
-        if answer.status == 404:
-            raise self._no_bucket()
+        self._check_bucket(answer)
         raise read_failure(answer, xml_problem_of(answer), self.prefix + prefix)
 
     def _check_bucket(self, answer: Answer) -> None:
@@ -178,7 +192,18 @@ class GcsXmlDialect(GcsDialect):
         """Whether the store refused the time of the signature, before anything else."""
         return answer.status == 403 and xml_problem_of(answer).code == "RequestTimeTooSkewed"
 
+    def refuses_credentials(self, answer: Answer) -> bool:
+        """Whether the key is not known."""
+        return answer.status == 401 and xml_problem_of(answer).is_told
+
 
 def _version_of(answer: Answer) -> Version | None:
-    generation = answer.headers.get("x-goog-generation")
+    generation = generation_of(answer)
     return Version(f"{generation}:{answer.headers.get('etag', '')}") if generation else None
+
+
+def _says_unchanged(answer: Answer, known: Version) -> bool:
+    """Whether a 304 is Google's, and of the ETag that was asked for where it names one."""
+    etag = known.partition(":")[2]
+    has_mark = any(name.startswith(("x-goog-", "x-guploader-")) for name in answer.headers)
+    return answer.headers.get("etag", etag) == etag and (has_mark or "etag" in answer.headers)

@@ -14,16 +14,15 @@ the pool) is NotApplied for a write; anything after that is WriteOutcomeUnknown.
 
 import ssl
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from email.utils import parsedate_to_datetime
 from functools import partial
-from typing import Self, cast
 
 import httpx
 import trio
 
-from storage_adapters.bodies import digest_of, pieces_of
+from storage_adapters.bodies import BodyStream, digest_of
 from storage_adapters.contract import (
     Condition,
     NotApplied,
@@ -36,7 +35,7 @@ from storage_adapters.contract import (
 )
 from storage_adapters.credentials.exchange import reason_of
 from storage_adapters.credentials.source import CredentialSource
-from storage_adapters.exchanges import Answer, BucketRequest, Dialect
+from storage_adapters.exchanges import Answer, BucketRequest, Dialect, DigestName
 
 __all__ = ["CONNECTIONS_MAX", "HASHED_INLINE_BYTES", "HttpStore", "RunInThread"]
 
@@ -83,32 +82,6 @@ def _steady_clock_ms() -> int:
 
 async def _run_in_thread(function: Callable[[], bytes]) -> bytes:
     return await trio.to_thread.run_sync(function, abandon_on_cancel=True)
-
-
-class _Body(httpx.AsyncByteStream):
-    """Streams chunks without joining them."""
-
-    def __init__(self, chunks: Sequence[bytes]) -> None:
-        self._chunks = chunks
-
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        return _Pieces(self._chunks)
-
-
-class _Pieces:
-    """One pass over a body. No async generator: httpx leaves those of cancelled requests open."""
-
-    def __init__(self, chunks: Sequence[bytes]) -> None:
-        self._left = pieces_of(chunks)
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> bytes:
-        for piece in self._left:
-            # h11 takes whatever is like bytes; its annotation says less.
-            return cast("bytes", piece)
-        raise StopAsyncIteration
 
 
 class _Connections:
@@ -174,6 +147,7 @@ class HttpStore:
         self._tls = ssl.create_default_context()
         self._limiter = trio.CapacityLimiter(CONNECTIONS_MAX)
         self._connections = self._make_connections()
+        self._etags_are_md5 = False
         self._clock_ahead_ms: int | None = None
         """How far the store's clock is ahead of the steady one, which nobody sets."""
         # Learned where the store refuses this machine's time; until then signatures carry that.
@@ -220,9 +194,14 @@ class HttpStore:
             if answer.status == _RANGE_NOT_SATISFIABLE:
                 # An empty object has no first byte, and that answer has no version.
                 answer = await self._exchange(partial(build, head_bytes=None), head_bytes)
+            elif (question := self._dialect.doubt(answer, key)) is not None:
+                answer = await self._exchange(lambda dialect: question)
         except (NotApplied, httpx.TransportError) as error:
             raise _unavailable(error, key) from error
-        return self._dialect.found(answer, key, known=if_changed_from, head_bytes=head_bytes)
+        found = self._dialect.found(answer, key, known=if_changed_from, head_bytes=head_bytes)
+        if head_bytes is None and isinstance(found, StoredObject):
+            await self._check(answer, key)
+        return found
 
     async def put(
         self,
@@ -236,7 +215,7 @@ class HttpStore:
 
         Raises:
             VersionConflict, ObjectMissing, NotApplied, AccessDenied, StoreMisconfigured,
-            WriteOutcomeUnknown: as promised there.
+            WriteOutcomeUnknown: as promised there; NotApplied only where nothing was sent.
 
         Cancellation: the put may have been applied, or may still be.
         """
@@ -310,12 +289,33 @@ class HttpStore:
 
     async def _digest(self, chunks: Sequence[bytes]) -> bytes | None:
         name = self._dialect.digest_name
-        if name is None:
-            return None
+        return None if name is None else await self._hash(chunks, name)
+
+    async def _hash(self, chunks: Sequence[bytes], name: DigestName) -> bytes:
         hash_chunks = partial(digest_of, chunks, name)
         if sum(map(len, chunks)) < HASHED_INLINE_BYTES:
             return hash_chunks()
         return await self._run_in_thread(hash_chunks)
+
+    async def _check(self, answer: Answer, key: str) -> None:
+        """Compare a whole object with the checksum in its answer.
+
+        An ETag is held to be an MD5 once one was, of any object: by chance none ever is. A broker
+        knows so from its proof at the start.
+
+        Raises:
+            StoreUnavailable: it was damaged on its way, or cut.
+        """
+        checksum = self._dialect.checksum_of(answer)
+        if checksum is None:
+            return
+        if await self._hash([answer.body], "md5") == checksum.md5:
+            self._etags_are_md5 = True
+        elif checksum.is_promised or self._etags_are_md5:
+            raise StoreUnavailable(
+                f"the object was damaged on its way, its checksum is another; retry later:"
+                f" {len(answer.body)} bytes: {key}"
+            )
 
     async def _write(self, build: Callable[[Dialect], BucketRequest], key: str) -> Answer:
         try:
@@ -383,7 +383,8 @@ class HttpStore:
                     self._connections = self._make_connections()
                     await connections.give_up()
                 raise
-        self._note_clock(answer, sent_ms, self._steady_ms())
+        if self._dialect.is_own(answer):
+            self._note_clock(answer, sent_ms, self._steady_ms())
         if self._dialect.refuses_credentials(answer):
             self._credentials.forget(credentials)
         return answer
@@ -456,7 +457,7 @@ def _as_httpx(request: BucketRequest) -> httpx.Request:
         request.method,
         request.origin + request.raw_path,
         headers=headers,
-        stream=_Body(request.chunks) if length else None,
+        stream=BodyStream(request.chunks) if length else None,
         extensions={"timeout": timeout.as_dict()},
     )
     # A signature covers what goes over the wire: were the URL rewritten, the store would refuse it.

@@ -20,7 +20,6 @@ from storage_adapters.contract import (
     Absent,
     AccessDenied,
     Condition,
-    NotApplied,
     StoredObject,
     StoreMisconfigured,
     StoreUnavailable,
@@ -32,10 +31,13 @@ from storage_adapters.contract import (
 from storage_adapters.exchanges import (
     Answer,
     BucketRequest,
+    Checksum,
     DigestName,
     KeysPage,
     Problem,
     content_type_of,
+    foreign_answer,
+    is_page,
     metadata_headers,
     object_of,
     origin_of,
@@ -56,6 +58,13 @@ _REGION_NAME = re.compile(r"[a-z0-9-]{1,64}")
 
 _EXPIRED = frozenset({"ExpiredToken", "TokenRefreshRequired", "InvalidToken", "InvalidAccessKeyId"})
 _WRONG_SETTINGS = frozenset({"NoSuchBucket", "InvalidBucketName"})
+_MISSING = "NoSuchKey"
+_ETAG = re.compile(r"[!-~]{1,256}")
+_MD5 = re.compile(r"[0-9a-f]{32}")
+# Where the store encrypts with other keys than its own, an ETag looks like an MD5 and is none.
+_ENCRYPTION = "x-amz-server-side-encryption"
+_OWN_KEYS = "AES256"
+_MARKS = ("x-amz-", "x-amzn-")
 # Answers of status 400 to a request that was lost or damaged on its way.
 _LOST = frozenset({"RequestTimeout", "IncompleteBody", "BadDigest", "XAmzContentSHA256Mismatch"})
 
@@ -202,13 +211,15 @@ class S3Dialect:
     ) -> StoredObject | Unchanged:
         """Judge the answer to `read`. Raises what `ObjectStore.read` raises."""
         if answer.status in (200, 206):
-            version = unquoted_etag(answer.headers.get("etag", ""))
+            version = _version_of(answer)
             return object_of(answer, key, version=version, known=known, head_bytes=head_bytes)
-        if answer.status == 304 and known is not None:
+        if answer.status == 304 and known is not None and _says_unchanged(answer, known):
             return UNCHANGED
         problem = xml_problem_of(answer)
         if problem.code in _WRONG_SETTINGS:
             raise self._wrong_settings(answer, problem)
+        if answer.status == 404 and problem.code == _MISSING:
+            raise missing_object(self.prefix + key)
         if problem.code == "TemporaryRedirect":
             raise StoreUnavailable(f"a new bucket is not known everywhere yet; retry later: {key}")
         self._check_credentials(problem, key)
@@ -218,27 +229,50 @@ class S3Dialect:
         """Judge the answer to `put`. Raises what `ObjectStore.put` raises."""
         name = "If-None-Match: *" if isinstance(condition, Absent) else "If-Match"
         if answer.status in (200, 201, 204):
-            version = unquoted_etag(answer.headers.get("etag", ""))
-            if not version:
-                raise WriteOutcomeUnknown(
-                    f"the store answered {answer.status} to a write, but named no version: {key}"
-                )
-            return Version(version)
+            version = _version_of(answer)
+            if version is None or is_page(answer):
+                raise WriteOutcomeUnknown(f"a write may have landed: {foreign_answer(answer, key)}")
+            return version
         self._check_write(answer, key)
+        problem = xml_problem_of(answer)
         # On AWS a condition on a version fails so where nothing is stored; others answer 412.
-        if answer.status == 404 and not isinstance(condition, Absent):
+        is_missing = answer.status == 404 and problem.code == _MISSING
+        if is_missing and not isinstance(condition, Absent):
             raise missing_object(self.prefix + key)
-        raise write_failure(
-            answer, xml_problem_of(answer), self.prefix + key, needs=f"{name} on PUT"
+        raise write_failure(answer, problem, self.prefix + key, needs=f"{name} on PUT")
+
+    def doubt(self, answer: Answer, key: str) -> BucketRequest | None:
+        """None: each answer says what it means."""
+        return None
+
+    def checksum_of(self, answer: Answer) -> Checksum | None:
+        """The ETag, where it can be an MD5: whether it is one, the store does not say."""
+        etag = unquoted_etag(answer.headers.get("etag", ""))
+        is_opaque = (
+            answer.headers.get(_ENCRYPTION, _OWN_KEYS) != _OWN_KEYS
+            or f"{_ENCRYPTION}-customer-algorithm" in answer.headers
+        )
+        if is_opaque or not _MD5.fullmatch(etag):
+            return None
+        return Checksum(bytes.fromhex(etag), is_promised=False)
+
+    def is_own(self, answer: Answer) -> bool:
+        """Whether it has a version, a header of S3, or its form of an error."""
+        has_mark = any(name.startswith(_MARKS) for name in answer.headers)
+        return has_mark or (
+            _version_of(answer) is not None
+            if answer.status < 400 and not is_page(answer)
+            else xml_problem_of(answer).is_told
         )
 
     def deleted(self, answer: Answer, key: str) -> None:
         """Judge the answer to `delete`. Raises what `ObjectStore.delete` raises."""
-        if answer.status in (200, 204):
+        if answer.status in (200, 204) and not is_page(answer):
             return
         self._check_write(answer, key)
-        if answer.status != 404:
-            raise write_failure(answer, xml_problem_of(answer), self.prefix + key, needs="DELETE")
+        problem = xml_problem_of(answer)
+        if problem.code != _MISSING:
+            raise write_failure(answer, problem, self.prefix + key, needs="DELETE")
 
     def _check_write(self, answer: Answer, key: str) -> None:
         """Raise what an answer means by its code more than by its status."""
@@ -253,7 +287,9 @@ class S3Dialect:
                 f" another bucket: {answer.status} {problem.code}: {problem.message}"
             )
         if problem.code in _LOST or problem.code == "TemporaryRedirect":
-            raise NotApplied(f"a write did not reach the store whole: {problem.code}: {key}")
+            raise WriteOutcomeUnknown(
+                f"a write, or a copy of it, did not reach the store whole: {problem.code}: {key}"
+            )
 
     def _wrong_settings(self, answer: Answer, problem: Problem) -> StoreMisconfigured:
         return StoreMisconfigured(
@@ -285,7 +321,7 @@ class S3Dialect:
     def listed(self, answer: Answer, prefix: str) -> KeysPage:
         """Judge the answer to `list`. Raises what `ObjectStore.list` raises."""
         problem = xml_problem_of(answer)
-        if answer.status == 404 or problem.code in _WRONG_SETTINGS:
+        if problem.code in _WRONG_SETTINGS:
             raise self._wrong_settings(answer, problem)
         if answer.status != 200:
             self._check_credentials(problem, prefix)
@@ -329,3 +365,16 @@ def addressing_style_of(text: str) -> AddressingStyle:
 def unquoted_etag(etag: str) -> str:
     """The opaque part of an ETag: without quotes, and without the mark that a proxy weakened it."""
     return etag.strip().removeprefix("W/").removeprefix('"').removesuffix('"')
+
+
+def _version_of(answer: Answer) -> Version | None:
+    etag = unquoted_etag(answer.headers.get("etag", ""))
+    return Version(etag) if _ETAG.fullmatch(etag) else None
+
+
+def _says_unchanged(answer: Answer, known: Version) -> bool:
+    """Whether a 304 is the store's: by the version that it names, or, where it names none (Ceph
+    before 19), by a header of S3."""
+    if "etag" in answer.headers:
+        return _version_of(answer) == known
+    return any(name.startswith(_MARKS) for name in answer.headers)

@@ -299,16 +299,17 @@ class Broker:
         await self._lead_lost.wait()
 
     def _refusal(self) -> QueueError | None:
-        term = self._term
-        if term is not None:
-            if term.ending is None and self._calls.is_denied and not self.is_trusted_leader:
-                # To wait for the store would keep them from the reason, and from another leader.
-                reason = f"this broker cannot lead at present: {self._calls.obstacle}"
-                return NotLeader(reason, epoch=self.epoch)
-            return term.ending
-        if self.is_draining:
+        if self._term is None and self.is_draining:
             return Unavailable("this broker is stopping: nothing was applied")
-        return self._leadership.not_leader()
+        refusal = self._leadership.not_leader() if self._term is None else self._term.ending
+        knows_another = refusal is not None and (
+            not isinstance(refusal, NotLeader) or bool(refusal.broker_address)
+        )
+        if self._calls.is_denied and not self.is_trusted_leader and not knows_another:
+            # To wait for the store would keep them from the reason, and from another leader.
+            reason = f"this broker cannot lead at present: {self._calls.obstacle}"
+            return NotLeader(reason, epoch=self.epoch)
+        return refusal
 
     async def _lead_once(self, report_started: Callable[[], None]) -> None:
         elected: Elected | None = None

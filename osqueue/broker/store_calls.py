@@ -32,11 +32,32 @@ from storage_adapters.contract import (
     WriteOutcomeUnknown,
 )
 
-__all__ = ["Machine", "StoreCalls"]
+__all__ = ["Machine", "StoreCalls", "WriteFailure", "failure_of"]
 
 log = structlog.get_logger(__name__)
 
 _DOUBLINGS_MAX = 3
+
+
+WriteFailure = Literal["not applied", "conflicted", "unknown"]
+"""What an attempt that was not acknowledged is to the machine."""
+
+
+def failure_of(error: StoreError) -> WriteFailure | None:
+    """What the error of a put says of its attempt; None: no attempt can succeed.
+
+    A refusal for lack of permission is an answer: what it answers may be the second copy of a write
+    that something on the way has sent twice. Only what was never sent is surely not applied.
+    """
+    match error:
+        case VersionConflict() | ObjectMissing():
+            return "conflicted"
+        case NotApplied():
+            return "not applied"
+        case AccessDenied() | WriteOutcomeUnknown():
+            return "unknown"
+        case _:
+            return None
 
 
 class Machine(Protocol):
@@ -47,7 +68,7 @@ class Machine(Protocol):
         ...
 
     def write_not_applied(self, steady_ms: int) -> None:
-        """Surely not written."""
+        """Surely not written: never sent."""
         ...
 
     def write_conflicted(self) -> None:
@@ -55,7 +76,7 @@ class Machine(Protocol):
         ...
 
     def write_outcome_unknown(self, *, timed_out_ms: int | None = None) -> None:
-        """Perhaps written."""
+        """Perhaps written, also where the answer is a refusal."""
         ...
 
     def document_loaded(self, data: bytes, version: str, steady_ms: int) -> None:
@@ -114,8 +135,11 @@ class StoreCalls:
     @property
     def is_denied(self) -> bool:
         """Whether the store goes on to refuse this broker's writes for lack of permission."""
-        trouble = self._write_trouble
-        return trouble.kind == AccessDenied.__name__ and trouble.lasts(self._clock.steady_ms())
+        steady_ms, denied = self._clock.steady_ms(), AccessDenied.__name__
+        writes, reads = self._write_trouble, self._read_trouble
+        # Where reads are refused as well, no further write is tried before one of them succeeds.
+        goes_on = writes.lasts(steady_ms) or (reads.kind == denied and reads.lasts(steady_ms))
+        return writes.kind == denied and goes_on
 
     @property
     def clock_offset_ms(self) -> int | None:
@@ -138,20 +162,15 @@ class StoreCalls:
         with trio.move_on_after(effect.timeout_ms / 1_000) as deadline:
             try:
                 version = await self._store.put(self._key, effect.chunks, condition=condition)
-            except (VersionConflict, ObjectMissing):
-                self._note_failed(effect, started_ms, "conflict")
-                self._write_trouble.end()
-                machine.write_conflicted()
+            except StoreError as error:
+                failure = failure_of(error)
+                if failure is None:
+                    raise
+                self._report(failure, error, machine)
+                if failure != "not applied":
+                    outcome = "conflict" if failure == "conflicted" else "unknown"
+                    self._note_failed(effect, started_ms, outcome)
                 return
-            except (NotApplied, AccessDenied) as error:
-                if self._write_trouble.is_news(type(error).__name__, self._clock.steady_ms()):
-                    log.warning("the store refused a write", **self._write_fields(error))
-                machine.write_not_applied(self._clock.steady_ms())
-                return
-            except WriteOutcomeUnknown as error:
-                if self._write_trouble.is_news("unknown", self._clock.steady_ms()):
-                    told = self._write_fields(error)
-                    log.warning("the store did not say whether a write landed", **told)
         if version:
             self._note_written()
             self._statistics.bytes_written += sum(map(len, effect.chunks))
@@ -165,12 +184,25 @@ class StoreCalls:
             log.warning("a write was not answered in time", timeout_ms=timed_out_ms)
         machine.write_outcome_unknown(timed_out_ms=timed_out_ms)
 
-    def _write_fields(self, error: StoreError) -> dict[str, object]:
-        return {
-            "reason": str(error),
-            "advice": _advice(error),
-            "failures": self._write_trouble.failures_count,
-        }
+    def _report(self, failure: WriteFailure, error: StoreError, machine: Machine) -> None:
+        if failure == "conflicted":
+            self._write_trouble.end()
+            machine.write_conflicted()
+            return
+        if self._write_trouble.is_news(type(error).__name__, self._clock.steady_ms()):
+            is_open = isinstance(error, WriteOutcomeUnknown)
+            log.warning(
+                "the store did not say whether a write landed"
+                if is_open
+                else "the store refused a write",
+                reason=str(error),
+                advice=_advice(error),
+                failures=self._write_trouble.failures_count,
+            )
+        if failure == "unknown":
+            machine.write_outcome_unknown()
+        else:
+            machine.write_not_applied(self._clock.steady_ms())
 
     def _note_written(self) -> None:
         if (ended := self._write_trouble.end()) > 1:

@@ -4,7 +4,7 @@
                                      └─ changed, or a heartbeat is due
                                             v
                                          writing ─┬─ succeeded ────────> settled
-                                            ^     ├─ surely not applied ─ again, or undone
+                                            ^     ├─ never sent ─────── again, or undone
                                             └─ still open ── loading: `judge` ── conflict, unknown
 
 While a write is in flight requests gather; when it ends they all go into the next one. The state
@@ -169,7 +169,7 @@ class GroupCommit:
         self._landed(version, steady_ms)
 
     def write_not_applied(self, steady_ms: int) -> None:
-        """The attempt surely did nothing: refused with 409, or never sent."""
+        """The attempt surely did nothing: it was never sent."""
         self._end_act().not_applied(steady_ms)
 
     def write_conflicted(self) -> None:
@@ -177,7 +177,8 @@ class GroupCommit:
         self._end_act().conflicted()
 
     def write_outcome_unknown(self, *, timed_out_ms: int | None = None) -> None:
-        """The attempt was sent and not answered; `timed_out_ms` where the shell gave up waiting."""
+        """The attempt was sent, and no answer said that it landed; `timed_out_ms` where the shell
+        gave up waiting."""
         if timed_out_ms is not None:
             self._pace.timed_out(timed_out_ms)
         self._end_act().outcome_unknown()

@@ -34,7 +34,8 @@ class Put(Enum):
 
     LAND = "applied, and answered"
     REFUSE = "surely not applied"
-    DENY = "refused for lack of permission: surely not applied"
+    DENY = "refused for lack of permission: this copy was not applied"
+    DENY_COPY = "applied; a second copy of it is refused for lack of permission"
     LOSE_REPLY = "applied, and not answered"
     VANISH = "never applied, and not answered"
     LAND_LATE = "not answered, and applied right after the next read"
@@ -77,7 +78,7 @@ class ScriptedStore(MemoryStore):
         step = self.script.popleft() if self.script else self.always
         if step is Put.REFUSE:
             await trio.lowlevel.checkpoint()
-            raise NotApplied("409, try again")
+            raise NotApplied("no connection")
         if step is Put.DENY:
             await trio.lowlevel.checkpoint()
             raise AccessDenied("403, no permission")
@@ -89,6 +90,8 @@ class ScriptedStore(MemoryStore):
         if step is Put.HANG_UNAPPLIED:
             await trio.sleep_forever()
         version = await super().put(key, chunks, condition=condition, metadata=metadata)
+        if step is Put.DENY_COPY:
+            raise AccessDenied("403, no permission")
         if step is Put.LOSE_REPLY:
             raise WriteOutcomeUnknown("connection reset")
         if step is Put.HANG:

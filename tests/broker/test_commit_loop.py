@@ -39,6 +39,19 @@ async def test_rule_1_write_that_landed_is_found_and_settled(
     nursery.cancel_scope.cancel()
 
 
+async def test_rule_1_refusal_of_a_second_copy_is_no_refusal_of_the_first(
+    autojump_clock: trio.testing.MockClock, nursery: trio.Nursery
+) -> None:
+    store = ScriptedStore()
+    broker = await start(nursery, store)
+    store.script.append(Put.DENY_COPY)
+    # Were it taken for a refusal, nothing would tell any more that the write has landed.
+    store.always = Put.REFUSE
+    assert await ask(broker, submit_job()) == APPLIED
+    assert await stored_job_ids(store) == ["job-1"]
+    nursery.cancel_scope.cancel()
+
+
 @pytest.mark.parametrize("step", [Put.REFUSE, Put.DENY, Put.VANISH, Put.HANG_UNAPPLIED])
 async def test_rule_2_write_still_open_is_sent_again_as_the_same_bytes(
     autojump_clock: trio.testing.MockClock, nursery: trio.Nursery, step: Put

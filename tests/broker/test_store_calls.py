@@ -10,11 +10,22 @@ import trio
 import trio.testing
 
 from osqueue.broker.statistics import Statistics
-from osqueue.broker.store_calls import StoreCalls
+from osqueue.broker.store_calls import StoreCalls, failure_of
 from osqueue.clocks import TrioClock
 from osqueue.core.document import HEAD_BYTES_MAX
 from osqueue.core.writes.effects import LoadDocument, WriteDocument
-from storage_adapters.contract import ABSENT, Match
+from storage_adapters.contract import (
+    ABSENT,
+    AccessDenied,
+    Match,
+    NotApplied,
+    ObjectMissing,
+    StoreError,
+    StoreMisconfigured,
+    StoreUnavailable,
+    VersionConflict,
+    WriteOutcomeUnknown,
+)
 from storage_adapters.file.store import FileStore
 from tests.broker.scripted_store import KEY, Put, ScriptedStore
 
@@ -65,7 +76,7 @@ def make_write(base_version: str | None = None) -> WriteDocument:
     [
         (Put.LAND, ("succeeded", "1", 2)),
         (Put.REFUSE, ("not applied", 0)),
-        (Put.DENY, ("not applied", 0)),
+        (Put.DENY, ("unknown", None)),
         (Put.LOSE_REPLY, ("unknown", None)),
         (Put.VANISH, ("unknown", None)),
         (Put.NO_VERSION, ("unknown", None)),
@@ -202,6 +213,37 @@ async def test_refusals_in_a_row_are_some_lines_and_their_end_is_told(
         ("the store refused a write", 71),
         ("the store takes writes again", 71),
     ]
+
+
+async def test_denial_goes_on_where_reads_are_denied_as_well(autojump_clock: Clock) -> None:
+    store = ScriptedStore()
+    calls = make_calls(store)
+    store.script.append(Put.DENY)
+    await calls.write(make_write(), Recorder())
+    store.reads_denied = True
+    await calls.load(LoadDocument(), Recorder())
+    assert not calls.is_denied
+    # No second write is tried before a load has told what became of the first one.
+    await calls.load(LoadDocument(), Recorder())
+    assert calls.is_denied
+
+
+@pytest.mark.parametrize(
+    ("error", "failure"),
+    [
+        (VersionConflict("412"), "conflicted"),
+        (ObjectMissing("404"), "conflicted"),
+        (NotApplied("never sent"), "not applied"),
+        (AccessDenied("403"), "unknown"),
+        (WriteOutcomeUnknown("409"), "unknown"),
+        (StoreMisconfigured("501"), None),
+        (StoreUnavailable("an error of reads"), None),
+    ],
+)
+def test_only_what_was_never_sent_is_surely_not_applied(
+    error: StoreError, failure: str | None
+) -> None:
+    assert failure_of(error) == failure
 
 
 @pytest.mark.parametrize(

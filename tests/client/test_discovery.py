@@ -139,7 +139,8 @@ async def test_refusals_of_a_store_that_has_answered_are_passing(
     refusal = answer(403, b"<Error><Code>AccessDenied</Code></Error>")
     async with ScriptedBucket().serve() as bucket:
         not_listed = refusal
-        bucket.script += [answer(503), refusal, answer(404), not_listed, refusal]
+        missing = answer(404, b"<Error><Code>NoSuchKey</Code></Error>")
+        bucket.script += [answer(503), refusal, missing, not_listed, refusal]
         discovery = Discovery(f"s3://jobs/?endpoint_url={bucket.url}&region=us-east-1")
         assert "cannot be read now" in str(await discovery.find())
         with pytest.raises(Forbidden):

@@ -11,6 +11,7 @@ import hmac
 import itertools
 import sys
 import threading
+from base64 import b64encode
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
@@ -68,13 +69,16 @@ class Handler(BaseHTTPRequestHandler):
         if key not in self.bucket.objects:
             return self.say(404, "NoSuchKey")
         generation, data = self.bucket.objects[key]
+        checksum = b64encode(hashlib.md5(data, usedforsecurity=False).digest()).decode()
         headers = {"x-goog-generation": generation, "etag": etag_of(data)}
+        headers["x-goog-hash"] = f"crc32c=AAAAAA==,md5={checksum}"
         if self.headers.get("if-none-match") == headers["etag"]:
             return self.say(304, headers=headers)
         if (span := self.headers.get("range")) is not None:
             if not data:
                 return self.say(416, "InvalidRange")
             end = int(span.removeprefix("bytes=0-")) + 1
+            headers["content-range"] = f"bytes 0-{min(end, len(data)) - 1}/{len(data)}"
             return self.say(206, data[:end], headers=headers)
         return self.say(200, data, headers=headers)
 

@@ -5,8 +5,6 @@ import pytest
 from storage_adapters.contract import (
     UNCHANGED,
     AccessDenied,
-    NotApplied,
-    ObjectMissing,
     StoredObject,
     StoreError,
     StoreMisconfigured,
@@ -38,7 +36,7 @@ SOME_PROBLEM = Problem("SomeCode", "Some words.")
         (400, StoreUnavailable),
         (401, AccessDenied),
         (403, AccessDenied),
-        (404, ObjectMissing),
+        (404, StoreUnavailable),
         (405, StoreMisconfigured),
         (408, StoreUnavailable),
         (412, StoreUnavailable),
@@ -63,16 +61,16 @@ def test_read_failure_by_status(status: int, expected: type[StoreError]) -> None
         (202, WriteOutcomeUnknown),
         (301, StoreMisconfigured),
         (307, StoreMisconfigured),
-        (400, NotApplied),
+        (400, WriteOutcomeUnknown),
         (401, AccessDenied),
         (403, AccessDenied),
-        (404, StoreMisconfigured),
+        (404, WriteOutcomeUnknown),
         (405, StoreMisconfigured),
         (408, WriteOutcomeUnknown),
-        (409, NotApplied),
-        (411, NotApplied),
+        (409, WriteOutcomeUnknown),
+        (411, WriteOutcomeUnknown),
         (412, VersionConflict),
-        (413, NotApplied),
+        (413, WriteOutcomeUnknown),
         (429, WriteOutcomeUnknown),
         (500, WriteOutcomeUnknown),
         (501, StoreMisconfigured),
@@ -89,9 +87,26 @@ def test_write_failure_by_status(status: int, expected: type[StoreError]) -> Non
 
 
 def test_write_failure_for_lack_of_a_feature_names_it() -> None:
-    error = write_failure(Answer(501, {}, b""), Problem("", ""), "queue.json", needs="If-Match")
+    problem = Problem("NotImplemented", "")
+    error = write_failure(Answer(501, {}, b""), problem, "queue.json", needs="If-Match")
     assert "lacks If-Match" in str(error)
-    assert str(error).endswith(": 501: queue.json")
+    assert str(error).endswith(": 501 NotImplemented: queue.json")
+
+
+@pytest.mark.parametrize("status", [200, 301, 302, 304, *range(400, 418), 429, *range(500, 505)])
+def test_answer_without_the_stores_words_says_nothing_of_the_object(status: int) -> None:
+    headers = {"content-type": "text/html; charset=utf-8", "server": "an ingress"}
+    answer = Answer(status, headers, b"<html>Told by somebody else.</html>")
+    read = read_failure(answer, Problem("", ""), "queue.json")
+    assert type(read) is StoreUnavailable
+    assert f"answer {status} (text/html by an ingress) is not the store's own" in str(read)
+    written = write_failure(answer, Problem("", ""), "queue.json", needs="If-Match")
+    assert type(written) is WriteOutcomeUnknown
+
+
+def test_412_without_a_word_is_a_conflict_because_that_means_to_look() -> None:
+    error = write_failure(Answer(412, {}, b""), Problem("", ""), "queue.json", needs="If-Match")
+    assert type(error) is VersionConflict
 
 
 def test_redirect_names_where_to() -> None:
@@ -105,8 +120,41 @@ def test_long_words_of_a_provider_are_cut() -> None:
 
 
 def test_object_of_answer_without_version_is_not_the_stores_own() -> None:
-    with pytest.raises(StoreUnavailable, match="without a version"):
+    with pytest.raises(StoreUnavailable, match="not the store's own"):
         object_of(Answer(200, {}, b"hello"), "a", version="", known=None, head_bytes=None)
+
+
+def test_object_of_a_page_with_a_version_is_not_the_stores_own() -> None:
+    page = Answer(200, {"content-type": "text/html"}, b"<html>We are back soon.</html>")
+    with pytest.raises(StoreUnavailable, match="not the store's own"):
+        object_of(page, "a", version="65a1-264", known=None, head_bytes=None)
+
+
+@pytest.mark.parametrize(
+    ("place", "body", "head_bytes", "is_head"),
+    [
+        ("bytes 0-3/10", b"four", 4, True),
+        ("bytes 0-3/*", b"four", 4, True),
+        # A store that sends more than was asked for; what is too much is not kept.
+        ("bytes 0-9/10", b"four", 4, True),
+        ("bytes 0-3/4", b"four", 100, True),
+        ("bytes 0-3/10", b"fou", 4, False),
+        ("bytes 0-2/10", b"fou", 4, False),
+        ("bytes 1-4/10", b"four", 4, False),
+        ("bytes 0-3/10", b"four", None, False),
+        ("", b"four", 4, False),
+    ],
+)
+def test_object_of_a_part_is_the_part_that_was_asked_for(
+    place: str, body: bytes, head_bytes: int | None, is_head: bool
+) -> None:
+    answer = Answer(206, {"content-range": place}, body)
+    if is_head:
+        found = object_of(answer, "a", version="1", known=None, head_bytes=head_bytes)
+        assert found == StoredObject(b"four", Version("1"))
+    else:
+        with pytest.raises(StoreUnavailable, match="another part of the object"):
+            object_of(answer, "a", version="1", known=None, head_bytes=head_bytes)
 
 
 def test_object_of_answer_with_the_known_version_is_unchanged() -> None:

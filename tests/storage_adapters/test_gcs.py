@@ -11,7 +11,6 @@ from storage_adapters.contract import (
     AccessDenied,
     Condition,
     Match,
-    NotApplied,
     ObjectMissing,
     StoredObject,
     StoreError,
@@ -21,10 +20,11 @@ from storage_adapters.contract import (
     VersionConflict,
     WriteOutcomeUnknown,
 )
-from storage_adapters.exchanges import Answer, KeysPage
+from storage_adapters.exchanges import Answer, Checksum, KeysPage
 from storage_adapters.gcs import GcsDialect
 
 GOOGLE = GcsDialect("bucket", "team/")
+MD5 = hashlib.md5(b"hello").digest()
 NO_BUCKET = "The specified bucket does not exist."
 
 
@@ -97,16 +97,107 @@ def test_found_gives_bytes_and_generation() -> None:
     assert GOOGLE.found(whole, "a", known=None, head_bytes=None) == StoredObject(b"hello", "17")
     # fake-gcs-server ignores the condition, and sends the whole.
     assert GOOGLE.found(whole, "a", known=Version("17"), head_bytes=None) == UNCHANGED
-    part = Answer(206, {"x-goog-generation": "17"}, b"he")
+    part = Answer(206, {"x-goog-generation": "17", "content-range": "bytes 0-1/5"}, b"he")
     assert GOOGLE.found(part, "a", known=None, head_bytes=2) == StoredObject(b"he", "17")
-    assert GOOGLE.found(Answer(304, {}, b""), "a", known=Version("17"), head_bytes=2) == UNCHANGED
+
+
+@pytest.mark.parametrize(
+    ("headers", "is_own"),
+    [
+        ({"x-guploader-uploadid": "A"}, True),
+        ({"x-goog-generation": "17"}, True),
+        ({"etag": '"CAE="'}, True),
+        ({"x-goog-generation": "18", "x-guploader-uploadid": "A"}, False),
+        ({}, False),
+    ],
+)
+def test_unchanged_is_said_by_google_and_of_this_generation(
+    headers: dict[str, str], is_own: bool
+) -> None:
+    answer = Answer(304, headers, b"")
+    if is_own:
+        assert GOOGLE.found(answer, "a", known=Version("17"), head_bytes=2) == UNCHANGED
+    else:
+        with pytest.raises(StoreUnavailable):
+            GOOGLE.found(answer, "a", known=Version("17"), head_bytes=2)
+
+
+# As Google answers where bytes are asked for: plain words under its own header.
+WORDS = {"content-type": "text/html; charset=UTF-8", "x-guploader-uploadid": "ADPycdst7ZSZ"}
+NOT_FOUND = Answer(404, {"content-type": "text/plain; charset=utf-8"}, b"Not Found\n")
+
+
+@pytest.mark.parametrize(
+    ("answer", "is_doubted"),
+    [
+        (Answer(404, WORDS, b"No such object: bucket/team/a"), False),
+        (error_answer(404, "notFound"), False),
+        (Answer(403, WORDS, b"Forbidden"), False),
+        (Answer(404, WORDS, b"Not Found"), True),
+        (Answer(404, {}, b"No such object: bucket/team/a"), True),
+        (NOT_FOUND, True),
+    ],
+)
+def test_missing_object_that_is_not_in_googles_words_is_asked_about_again(
+    answer: Answer, is_doubted: bool
+) -> None:
+    question = GOOGLE.doubt(answer, "a")
+    assert (question is not None) == is_doubted
+    if question is not None:
+        assert (question.method, question.raw_path) == ("GET", "/storage/v1/b/bucket/o/team%2Fa")
+    # The description is no object, whatever its status: it has no generation in its headers.
+    with pytest.raises(StoreUnavailable):
+        GOOGLE.found(Answer(200, {}, b'{"generation": "17"}'), "a", known=None, head_bytes=None)
+
+
+PAGE = b"<!DOCTYPE html><html><head><title>404 Not Found</title></head></html>"
+
+
+@pytest.mark.parametrize(
+    "status", [200, 204, 206, 301, 302, 304, 400, 401, 403, 404, 405, 409, 412, 416, 501]
+)
+def test_page_of_an_ingress_says_nothing_of_the_object(status: int) -> None:
+    page = Answer(status, {"content-type": "text/html", "etag": '"65a1-264"'}, PAGE)
+    if status != 304:
+        with pytest.raises(StoreUnavailable) as unavailable:
+            GOOGLE.found(page, "queue.json", known=Version("17"), head_bytes=None)
+        assert type(unavailable.value) is StoreUnavailable
+    for condition in (ABSENT, Match(Version("17"))):
+        with pytest.raises(WriteOutcomeUnknown):
+            GOOGLE.written(page, "queue.json", condition=condition)
+    with pytest.raises(WriteOutcomeUnknown):
+        GOOGLE.deleted(page, "queue.json")
+    with pytest.raises(StoreUnavailable):
+        GOOGLE.listed(page, "")
+    assert not GOOGLE.refuses_credentials(page)
+    assert not GOOGLE.is_own(page)
+    assert GOOGLE.is_own(error_answer(status, "any") if status >= 400 else Answer(200, WORDS, b""))
+
+
+@pytest.mark.parametrize(
+    ("value", "md5"),
+    [
+        ("crc32c=rRXgig==,md5=XUFAKrxLKna5cZ2REBfFkg==", MD5),
+        ("md5=XUFAKrxLKna5cZ2REBfFkg==", MD5),
+        ("crc32c=rRXgig==, md5=XUFAKrxLKna5cZ2REBfFkg==", MD5),
+        ("crc32c=rRXgig==", None),
+        ("md5=short", None),
+        ("", None),
+    ],
+)
+def test_checksum_is_the_md5_of_the_header(value: str, md5: bytes | None) -> None:
+    found = GOOGLE.checksum_of(Answer(200, {"x-goog-hash": value}, b"hello"))
+    assert found == (None if md5 is None else Checksum(md5, is_promised=True))
 
 
 @pytest.mark.parametrize(
     ("answer", "expected"),
     [
         (error_answer(404, "notFound", "No such object: bucket/a"), ObjectMissing),
-        (Answer(404, {}, b"Not Found"), ObjectMissing),
+        (Answer(404, WORDS, b"No such object: bucket/team/a"), ObjectMissing),
+        (Answer(401, WORDS, b"Invalid Credentials"), AccessDenied),
+        (Answer(403, WORDS, b"Somebody does not have storage.objects.get access"), AccessDenied),
+        (Answer(404, {}, b"Not Found"), StoreUnavailable),
         (error_answer(404, "notFound", NO_BUCKET), StoreMisconfigured),
         (error_answer(401, "authError"), AccessDenied),
         (error_answer(403, "forbidden"), AccessDenied),
@@ -128,8 +219,8 @@ def test_found_judges_failures(answer: Answer, expected: type[StoreError]) -> No
         (error_answer(412, "conditionNotMet"), VersionConflict),
         (error_answer(404, "notFound", NO_BUCKET), StoreMisconfigured),
         (error_answer(404, "notFound"), StoreMisconfigured),
-        (error_answer(409, "conflict"), NotApplied),
-        (error_answer(400, "invalid"), NotApplied),
+        (error_answer(409, "conflict"), WriteOutcomeUnknown),
+        (error_answer(400, "invalid"), WriteOutcomeUnknown),
         (error_answer(401, "authError"), AccessDenied),
         (error_answer(403, "forbidden"), AccessDenied),
         (error_answer(403, "userRateLimitExceeded"), WriteOutcomeUnknown),
@@ -138,6 +229,7 @@ def test_found_judges_failures(answer: Answer, expected: type[StoreError]) -> No
         (error_answer(503, "backendError"), WriteOutcomeUnknown),
         (error_answer(501, "notImplemented"), StoreMisconfigured),
         (Answer(200, {}, b"{}"), WriteOutcomeUnknown),
+        (Answer(200, {}, b'{"generation": "soon"}'), WriteOutcomeUnknown),
         (Answer(200, {}, b"<html>"), WriteOutcomeUnknown),
         (Answer(500, {}, b'{"error": {"errors": []}}'), WriteOutcomeUnknown),
     ],

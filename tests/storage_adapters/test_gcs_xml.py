@@ -10,7 +10,6 @@ from storage_adapters.contract import (
     AccessDenied,
     Condition,
     Match,
-    NotApplied,
     ObjectMissing,
     StoredObject,
     StoreError,
@@ -102,17 +101,42 @@ def test_metadata_that_no_header_carries_is_refused() -> None:
 def test_found_gives_generation_and_etag_as_the_version() -> None:
     whole = GOOGLE.found(Answer(200, FOUND, b"stored"), "a", known=None, head_bytes=None)
     assert whole == StoredObject(b"stored", VERSION)
-    head = GOOGLE.found(Answer(206, FOUND, b"sto"), "a", known=None, head_bytes=3)
+    part = Answer(206, {**FOUND, "content-range": "bytes 0-2/6"}, b"sto")
+    head = GOOGLE.found(part, "a", known=None, head_bytes=3)
     assert head == StoredObject(b"sto", VERSION)
-    for answer in (Answer(304, {}, b""), Answer(200, FOUND, b"stored")):
+    for answer in (Answer(304, FOUND, b""), Answer(200, FOUND, b"stored")):
         assert GOOGLE.found(answer, "a", known=VERSION, head_bytes=None) is UNCHANGED
+
+
+PAGE = b"<!DOCTYPE html><html><head><title>404 Not Found</title></head></html>"
+
+
+@pytest.mark.parametrize(
+    "status", [200, 204, 206, 301, 304, 400, 401, 403, 404, 405, 409, 412, 501]
+)
+def test_page_of_an_ingress_says_nothing_of_the_object(status: int) -> None:
+    page = Answer(status, {"content-type": "text/html", "etag": '"65a1-264"'}, PAGE)
+    with pytest.raises(StoreUnavailable) as unavailable:
+        GOOGLE.found(page, "queue.json", known=VERSION, head_bytes=None)
+    assert type(unavailable.value) is StoreUnavailable
+    with pytest.raises(WriteOutcomeUnknown):
+        GOOGLE.written(page, "queue.json", condition=Match(VERSION))
+    with pytest.raises(WriteOutcomeUnknown):
+        GOOGLE.deleted(page, "queue.json")
+    with pytest.raises(StoreUnavailable):
+        GOOGLE.listed(page, "")
+    assert GOOGLE.doubt(page, "queue.json") is None
+    assert not GOOGLE.refuses_credentials(page)
+    assert not GOOGLE.is_own(page)
+    assert GOOGLE.is_own(Answer(200, FOUND, b""))
+    assert GOOGLE.is_own(error_answer(404, "NoSuchKey"))
 
 
 @pytest.mark.parametrize(
     ("answer", "expected"),
     [
         (Answer(200, {"etag": '"abc"'}, b""), StoreUnavailable),
-        (error_answer(304, ""), StoreMisconfigured),
+        (error_answer(304, ""), StoreUnavailable),
         (error_answer(404, "NoSuchKey"), ObjectMissing),
         (error_answer(404, "NoSuchBucket"), StoreMisconfigured),
         (error_answer(403, "AccessDenied"), AccessDenied),
@@ -137,10 +161,10 @@ def test_written_gives_generation_and_etag_as_the_version() -> None:
     [
         (Answer(200, {}, b""), WriteOutcomeUnknown),
         (error_answer(412, "PreconditionFailed"), VersionConflict),
-        (error_answer(409, "Conflict"), NotApplied),
+        (error_answer(409, "Conflict"), WriteOutcomeUnknown),
         (error_answer(404, "NoSuchBucket"), StoreMisconfigured),
         (error_answer(403, "SignatureDoesNotMatch"), AccessDenied),
-        (error_answer(400, "BadDigest"), NotApplied),
+        (error_answer(400, "BadDigest"), WriteOutcomeUnknown),
         (error_answer(429, "SlowDown"), WriteOutcomeUnknown),
         (error_answer(503, "ServiceUnavailable"), WriteOutcomeUnknown),
         (error_answer(501, "NotImplemented"), StoreMisconfigured),

@@ -20,6 +20,7 @@ from storage_adapters.contract import (
     AccessDenied,
     Match,
     NotApplied,
+    ObjectMissing,
     StoredObject,
     StoreMisconfigured,
     StoreUnavailable,
@@ -27,9 +28,10 @@ from storage_adapters.contract import (
     WriteOutcomeUnknown,
 )
 from storage_adapters.credentials.source import FixedSource
+from storage_adapters.gcs import GcsDialect
 from storage_adapters.http_store import CONNECTIONS_MAX, HASHED_INLINE_BYTES, HttpStore
 from storage_adapters.s3 import S3Dialect
-from storage_adapters.signing import AwsKeys, Credentials
+from storage_adapters.signing import ANONYMOUS, AwsKeys, Credentials
 from tests.storage_adapters.credentials.issuers import IssuerServer, Said
 from tests.storage_adapters.scripted_bucket import HANG_UP, SILENCE, ScriptedBucket, answer
 
@@ -121,7 +123,7 @@ async def test_large_bodies_are_hashed_in_a_thread(
 
 
 async def test_connection_is_used_again(store: HttpStore, bucket: ScriptedBucket) -> None:
-    bucket.script += [STORED, answer(304), STORED, answer(204)]
+    bucket.script += [STORED, answer(304, x_amz_request_id="1"), STORED, answer(204)]
     version = await store.put("a", [b"x"], condition=ABSENT)
     assert await store.read("a", if_changed_from=version) == UNCHANGED
     await store.put("a", [b"x"], condition=Match(version))
@@ -272,16 +274,61 @@ async def test_offset_of_the_clock_is_that_of_the_last_answer(
 ) -> None:
     assert store.clock_offset_ms is None
     bucket.script += [
-        answer(404),
-        answer(404, date=DATE),
-        answer(404, date="some day"),
-        answer(404, date=formatdate(1_700_000_007, usegmt=True)),
+        answer(204, x_amz_request_id="1"),
+        answer(204, x_amz_request_id="1", date=DATE),
+        answer(204, x_amz_request_id="1", date="some day"),
+        answer(204, x_amz_request_id="1", date=formatdate(1_700_000_007, usegmt=True)),
     ]
     seen: list[int | None] = []
     for _ in range(4):
         await store.delete("a")
         seen.append(store.clock_offset_ms)
     assert seen == [None, 0, 0, 7_000]
+    # The clock of what answers in the store's place is nobody's business.
+    bucket.script += [answer(404, b"<html>", date=DATE, content_type="text/html")]
+    with pytest.raises(StoreUnavailable):
+        await store.read("a")
+    assert store.clock_offset_ms == 7_000
+
+
+@pytest.mark.parametrize("is_large", [False, True])
+async def test_read_of_what_was_damaged_on_its_way_is_no_answer(
+    store: HttpStore, bucket: ScriptedBucket, is_large: bool
+) -> None:
+    body = b"x" * (HASHED_INLINE_BYTES if is_large else 10)
+    etag = f'"{hashlib.md5(body).hexdigest()}"'
+    # An ETag is held to be an MD5 once one was: some stores name versions otherwise.
+    bucket.script += [answer(200, b"other", etag=etag), answer(200, body, etag=etag)]
+    assert (await store.read("a")).data == b"other"  # pyright: ignore
+    assert (await store.read("a")).data == body  # pyright: ignore
+    bucket.script += [answer(200, b"y" + body[1:], etag=etag)]
+    with pytest.raises(StoreUnavailable, match=rf"damaged on its way.* {len(body)} bytes: a"):
+        await store.read("a")
+    # Opaque versions, and parts, cannot be held to anything.
+    kms = {"x_amz_server_side_encryption": "aws:kms"}
+    bucket.script += [answer(200, b"other", etag=etag, **kms), answer(200, b"other", etag='"v2"')]
+    bucket.script += [answer(206, b"ot", etag=etag, content_range="bytes 0-1/5")]
+    assert (await store.read("a")).data == b"other"  # pyright: ignore
+    assert (await store.read("a")).data == b"other"  # pyright: ignore
+    assert (await store.read("a", head_bytes=2)).data == b"ot"  # pyright: ignore
+
+
+async def test_missing_object_is_confirmed_in_the_words_of_google(bucket: ScriptedBucket) -> None:
+    dialect = GcsDialect("bucket", endpoint_url=bucket.url)
+    store = HttpStore(dialect, FixedSource(ANONYMOUS))
+    told = b'{"error": {"code": 404, "message": "Not Found"}}'
+    page = answer(404, b"<html>Not Found", content_type="text/html")
+    bucket.script += [answer(404, b"Not Found"), answer(404, told), page, page]
+    with pytest.raises(ObjectMissing):
+        await store.read("a")
+    with pytest.raises(StoreUnavailable, match="not the store's own"):
+        await store.read("a")
+    lines = [request.line for request in bucket.requests]
+    assert lines == 2 * [
+        "GET /storage/v1/b/bucket/o/a?alt=media HTTP/1.1",
+        "GET /storage/v1/b/bucket/o/a HTTP/1.1",
+    ]
+    await store.aclose()
 
 
 async def test_offset_of_a_clock_that_was_set_since_the_last_answer(bucket: ScriptedBucket) -> None:
@@ -293,7 +340,7 @@ async def test_offset_of_a_clock_that_was_set_since_the_last_answer(bucket: Scri
         now_ms=lambda: clock["wall"],
         steady_ms=lambda: clock["steady"],
     )
-    bucket.script.append(answer(404, date=DATE))
+    bucket.script.append(answer(204, x_amz_request_id="1", date=DATE))
     await store.delete("a")
     clock["wall"] += 3_600_000
     assert store.clock_offset_ms == -3_600_000
@@ -315,7 +362,7 @@ async def test_answer_that_took_long_does_not_tell_the_time(
         now_ms=lambda: NOW_MS + 2 * step_ms,
         steady_ms=lambda: next(readings),
     )
-    bucket.script.append(answer(404, date=DATE))
+    bucket.script.append(answer(204, x_amz_request_id="1", date=DATE))
     await store.delete("a")
     assert store.clock_offset_ms == offset_ms
     await store.aclose()

@@ -10,7 +10,6 @@ from storage_adapters.contract import (
     AccessDenied,
     Condition,
     Match,
-    NotApplied,
     ObjectMissing,
     StoredObject,
     StoreError,
@@ -20,7 +19,7 @@ from storage_adapters.contract import (
     VersionConflict,
     WriteOutcomeUnknown,
 )
-from storage_adapters.exchanges import Answer, KeysPage
+from storage_adapters.exchanges import Answer, Checksum, KeysPage
 from storage_adapters.s3 import S3Dialect, unquoted_etag
 from storage_adapters.signing import EMPTY_SHA256, UNSIGNED_PAYLOAD
 
@@ -132,16 +131,99 @@ def test_found_gives_bytes_and_version() -> None:
     assert AWS.found(whole, "a", known=None, head_bytes=None) == StoredObject(b"hello", "abc")
     # A store that ignores ranges answers with the whole.
     assert AWS.found(whole, "a", known=None, head_bytes=2) == StoredObject(b"he", "abc")
-    part = Answer(206, {"etag": '"abc"'}, b"he")
+    part = Answer(206, {"etag": '"abc"', "content-range": "bytes 0-1/5"}, b"he")
     assert AWS.found(part, "a", known=None, head_bytes=2) == StoredObject(b"he", "abc")
-    assert AWS.found(Answer(304, {}, b""), "a", known=Version("abc"), head_bytes=2) == UNCHANGED
+
+
+@pytest.mark.parametrize(
+    ("headers", "is_own"),
+    [
+        ({"etag": '"abc"'}, True),
+        # Ceph before 19 names no version.
+        ({"x-amz-request-id": "tx01"}, True),
+        ({"etag": '"other"', "x-amz-request-id": "tx01"}, False),
+        ({}, False),
+    ],
+)
+def test_unchanged_is_what_names_the_version_or_comes_from_the_store(
+    headers: dict[str, str], is_own: bool
+) -> None:
+    answer = Answer(304, headers, b"")
+    if is_own:
+        assert AWS.found(answer, "a", known=Version("abc"), head_bytes=2) == UNCHANGED
+    else:
+        with pytest.raises(StoreUnavailable, match="not the store's own"):
+            AWS.found(answer, "a", known=Version("abc"), head_bytes=2)
+    with pytest.raises(StoreUnavailable):
+        AWS.found(answer, "a", known=None, head_bytes=2)
+
+
+PAGE = b"<!DOCTYPE html><html><head><title>404 Not Found</title></head></html>"
+PAGE_HEADERS = {"content-type": "text/html", "server": "nginx", "etag": '"65a1b2c3-264"'}
+
+
+@pytest.mark.parametrize(
+    "status", [200, 201, 204, 206, 301, 302, 304, 307, 400, 401, 403, 404, 405, 409, 412, 416, 501]
+)
+def test_page_of_an_ingress_says_nothing_of_the_object(status: int) -> None:
+    page = Answer(status, PAGE_HEADERS, PAGE)
+    with pytest.raises(StoreUnavailable) as unavailable:
+        AWS.found(page, "queue.json", known=Version("abc"), head_bytes=None)
+    assert type(unavailable.value) is StoreUnavailable
+    for condition in (ABSENT, MATCH):
+        with pytest.raises(WriteOutcomeUnknown):
+            AWS.written(page, "queue.json", condition=condition)
+    with pytest.raises(WriteOutcomeUnknown):
+        AWS.deleted(page, "queue.json")
+    with pytest.raises(StoreUnavailable):
+        AWS.listed(page, "")
+    assert AWS.corrected(page) is None
+    assert not AWS.refuses_credentials(page)
+    assert not AWS.is_own(page)
+
+
+@pytest.mark.parametrize(
+    ("answer", "is_own"),
+    [
+        (Answer(200, {"etag": '"abc"'}, b""), True),
+        (Answer(204, {"x-amz-request-id": "1"}, b""), True),
+        (Answer(404, {"x-amzn-requestid": "1"}, b""), True),
+        (error_answer(403, "AccessDenied"), True),
+        (Answer(200, {}, b"hello"), False),
+        (Answer(502, {"etag": '"abc"'}, b"Bad gateway"), False),
+    ],
+)
+def test_own_answer_is_known_by_version_header_or_form(answer: Answer, is_own: bool) -> None:
+    assert AWS.is_own(answer) == is_own
+
+
+@pytest.mark.parametrize(
+    ("headers", "md5"),
+    [
+        ({"etag": '"5d41402abc4b2a76b9719d911017c592"'}, "5d41402abc4b2a76b9719d911017c592"),
+        ({"etag": '"5d41402abc4b2a76b9719d911017c592-2"'}, None),
+        ({"etag": '"abc"'}, None),
+        ({}, None),
+    ],
+)
+def test_checksum_is_an_etag_that_can_be_an_md5(headers: dict[str, str], md5: str | None) -> None:
+    for encryption, is_opaque in (
+        ({}, False),
+        ({"x-amz-server-side-encryption": "AES256"}, False),
+        ({"x-amz-server-side-encryption": "aws:kms"}, True),
+        ({"x-amz-server-side-encryption-customer-algorithm": "AES256"}, True),
+    ):
+        found = AWS.checksum_of(Answer(200, {**headers, **encryption}, b"hello"))
+        expected = None if md5 is None or is_opaque else Checksum(bytes.fromhex(md5), False)
+        assert found == expected
 
 
 @pytest.mark.parametrize(
     ("answer", "expected"),
     [
         (error_answer(404, "NoSuchKey"), ObjectMissing),
-        (Answer(404, {}, b""), ObjectMissing),
+        (Answer(404, {}, b""), StoreUnavailable),
+        (error_answer(404, "NoSuchUpload"), StoreUnavailable),
         (error_answer(404, "NoSuchBucket"), StoreMisconfigured),
         (error_answer(400, "InvalidBucketName"), StoreMisconfigured),
         (error_answer(400, "ExpiredToken"), AccessDenied),
@@ -151,7 +233,7 @@ def test_found_gives_bytes_and_version() -> None:
         (error_answer(301, "PermanentRedirect"), StoreMisconfigured),
         (error_answer(503, "SlowDown"), StoreUnavailable),
         (Answer(200, {}, b"<html>"), StoreUnavailable),
-        (Answer(304, {}, b""), StoreMisconfigured),
+        (Answer(301, {"location": "https://login.example.org/"}, b""), StoreUnavailable),
         (Answer(502, {}, b"<html>no xml"), StoreUnavailable),
     ],
 )
@@ -167,22 +249,23 @@ def test_found_judges_failures(answer: Answer, expected: type[StoreError]) -> No
         (error_answer(412, "PreconditionFailed"), ABSENT, VersionConflict),
         (error_answer(412, "PreconditionFailed"), MATCH, VersionConflict),
         (error_answer(404, "NoSuchKey"), MATCH, ObjectMissing),
-        (Answer(404, {}, b""), MATCH, ObjectMissing),
-        (Answer(404, {}, b""), ABSENT, StoreMisconfigured),
+        (error_answer(404, "NoSuchKey"), ABSENT, WriteOutcomeUnknown),
+        (Answer(404, {}, b""), MATCH, WriteOutcomeUnknown),
+        (Answer(404, {}, b""), ABSENT, WriteOutcomeUnknown),
         (error_answer(404, "NoSuchBucket"), MATCH, StoreMisconfigured),
         (error_answer(404, "NoSuchBucket"), ABSENT, StoreMisconfigured),
-        (error_answer(409, "ConditionalRequestConflict"), ABSENT, NotApplied),
-        (error_answer(409, "ConditionalRequestConflict"), MATCH, NotApplied),
+        (error_answer(409, "ConditionalRequestConflict"), ABSENT, WriteOutcomeUnknown),
+        (error_answer(409, "ConditionalRequestConflict"), MATCH, WriteOutcomeUnknown),
         (error_answer(501, "NotImplemented", "<Header>If-Match</Header>"), MATCH, "If-Match on"),
         (error_answer(501, "NotImplemented"), ABSENT, r"If-None-Match: \* on PUT"),
-        (error_answer(400, "RequestTimeout"), MATCH, NotApplied),
-        (error_answer(400, "BadDigest"), MATCH, NotApplied),
-        (error_answer(400, "IncompleteBody"), MATCH, NotApplied),
+        (error_answer(400, "RequestTimeout"), MATCH, WriteOutcomeUnknown),
+        (error_answer(400, "BadDigest"), MATCH, WriteOutcomeUnknown),
+        (error_answer(400, "IncompleteBody"), MATCH, WriteOutcomeUnknown),
         (error_answer(400, "ExpiredToken"), MATCH, AccessDenied),
-        (error_answer(400, "InvalidArgument"), MATCH, NotApplied),
+        (error_answer(400, "InvalidArgument"), MATCH, WriteOutcomeUnknown),
         (error_answer(403, "AccessDenied"), MATCH, AccessDenied),
         (error_answer(403, "RequestTimeTooSkewed"), MATCH, AccessDenied),
-        (error_answer(307, "TemporaryRedirect"), MATCH, NotApplied),
+        (error_answer(307, "TemporaryRedirect"), MATCH, WriteOutcomeUnknown),
         (error_answer(301, "PermanentRedirect"), MATCH, StoreMisconfigured),
         (error_answer(500, "InternalError"), MATCH, WriteOutcomeUnknown),
         (error_answer(503, "SlowDown"), MATCH, WriteOutcomeUnknown),
@@ -206,8 +289,8 @@ def test_written_gives_the_version() -> None:
 
 
 def test_deleted_of_a_missing_object_is_no_error() -> None:
-    for status in (200, 204, 404):
-        AWS.deleted(Answer(status, {}, b""), "a")
+    for answer in (Answer(200, {}, b""), Answer(204, {}, b""), error_answer(404, "NoSuchKey")):
+        AWS.deleted(answer, "a")
 
 
 @pytest.mark.parametrize(
@@ -250,10 +333,11 @@ def test_listed_reads_pages() -> None:
     ("answer", "expected"),
     [
         (error_answer(404, "NoSuchBucket"), StoreMisconfigured),
-        (Answer(404, {}, b""), StoreMisconfigured),
+        (Answer(404, {}, b""), StoreUnavailable),
         (error_answer(403, "AccessDenied"), AccessDenied),
         (error_answer(503, "SlowDown"), StoreUnavailable),
         (Answer(200, {}, b"<html"), StoreUnavailable),
+        (Answer(200, {}, b"<html></html>"), StoreUnavailable),
     ],
 )
 def test_listed_judges_failures(answer: Answer, expected: type[StoreError]) -> None:

@@ -121,7 +121,7 @@ class PendingWrite:
         self.act_started_ms = steady_ms
 
     def not_applied(self, steady_ms: int) -> None:
-        """This attempt surely did nothing: the same bytes again, later. Says nothing of earlier
+        """This attempt was never sent: the same bytes again, later. Says nothing of earlier
         ones."""
         self._back_off(steady_ms)
 
@@ -135,7 +135,7 @@ class PendingWrite:
         self._must_load, self._has_looked = True, False
 
     def outcome_unknown(self) -> None:
-        """Sent, and no answer. A load tells."""
+        """Sent, and no answer, or a refusal, which may be of a second copy. A load tells."""
         self.was_ever_unknown = True
         self._must_load, self._has_looked = True, False
 

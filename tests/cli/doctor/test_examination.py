@@ -211,7 +211,8 @@ async def test_rules_of_the_bucket_are_looked_at_and_judged() -> None:
     forbidden = answer(403, b"<Error><Code>AccessDenied</Code></Error>")
     versioning = b"<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>"
     async with bucket.serve():
-        bucket.script += [answer(404), answer(200, versioning), forbidden, forbidden]
+        missing = answer(404, b"<Error><Code>NoSuchKey</Code></Error>")
+        bucket.script += [missing, answer(200, versioning), forbidden, forbidden]
         # The proof and the trial of each call are refused.
         bucket.script += [forbidden] * 6
         store = HttpStore(S3Dialect("jobs", endpoint_url=bucket.url), FixedSource(ANONYMOUS))
