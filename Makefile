@@ -32,7 +32,7 @@ WITH_NODE := no-node
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run page dev test test-ceph coverage sim lint format types bench check clean no-node
+.PHONY: help setup run page dev test test-ceph coverage sim mutants lint format types bench check clean no-node
 
 help: ## list what there is to do
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1|\2/' | \
@@ -85,6 +85,10 @@ else
 	@$(BIN)/python -m tests.simulation.run --seconds $$(( $(or $(SECONDS),60) * 2 / 3 )) $(ARGS)
 	@$(BIN)/python -m tests.simulation.shells.run --seconds $$(( $(or $(SECONDS),60) / 3 )) $(ARGS)
 endif
+
+# Part of no other target: it takes about twenty minutes.
+mutants: $(STAMP) ## plant known faults one by one and see who notices (docs/testing.md)
+	@$(BIN)/python -u -m tests.mutants.run $(ARGS)
 
 lint: $(STAMP) $(WITH_NODE) ## check style and formatting
 ifeq ($(HAS_NODE),yes)

@@ -4,7 +4,7 @@ from pathlib import PurePosixPath
 
 from tests.house.tree import PACKAGES, files, place
 
-KINDS = ("simulation", "end_to_end", "browser", "house", "emulators")
+KINDS = ("simulation", "end_to_end", "browser", "house", "emulators", "mutants")
 """Folders of tests that are about the whole, not about one module."""
 WITHOUT_MODULE = {"tests/core/test_budgets.py", "tests/broker/test_counts.py"}
 """What is counted is a promise of several modules together."""

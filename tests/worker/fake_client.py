@@ -31,6 +31,8 @@ class FakeClient:
         """Raised by the next claims and completions."""
         self.answers_after_s = 0.1
         self.lost: set[str] = set()
+        self.lost_leases: set[str] = set()
+        """What heartbeats are told; completions are told what is in `lost`."""
         self.full: set[str] = set()
         """Jobs whose follow-ups find no room."""
         self.submitted: list[NewJob] = []
@@ -93,4 +95,7 @@ class FakeClient:
     async def heartbeat_many(self, worker_id: str, jobs: Iterable[Held]) -> Heartbeats:
         job_ids = [job.job_id for job in jobs]
         self.calls.append(("heartbeat_many", job_ids))
-        return Heartbeats(held=job_ids)
+        return Heartbeats(
+            held=[job_id for job_id in job_ids if job_id not in self.lost_leases],
+            lost=[job_id for job_id in job_ids if job_id in self.lost_leases],
+        )

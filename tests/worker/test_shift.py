@@ -226,6 +226,40 @@ async def test_held_jobs_have_heartbeats_until_they_end(
     nursery.cancel_scope.cancel()
 
 
+async def test_a_lease_is_kept_until_its_report_is_answered(
+    nursery: trio.Nursery, autojump_clock: Clock
+) -> None:
+    run = Run(wait_ms=100)
+    run.client.answers_after_s = 2.5
+    run.client.waiting = make_jobs(1)
+
+    async def end_at_once(number: int) -> None:
+        await trio.lowlevel.checkpoint()
+
+    nursery.start_soon(run.work, end_at_once)
+    await trio.sleep(10)
+    assert [ids for ids, _ in run.client.named("complete_many")] == [["job-0"]]
+    assert run.client.named("heartbeat_many") == [["job-0"], ["job-0"]]
+    nursery.cancel_scope.cancel()
+
+
+async def test_a_job_whose_lease_is_lost_is_stopped_and_not_reported(
+    nursery: trio.Nursery, autojump_clock: Clock
+) -> None:
+    run = Run()
+    run.client.lost_leases = {"job-0"}
+    run.client.waiting = make_jobs(2)
+
+    async def work(number: int) -> None:
+        await trio.sleep(2)
+
+    nursery.start_soon(run.work, work)
+    await trio.sleep(5)
+    assert [ids for ids, _ in run.client.named("complete_many")] == [["job-1"]]
+    assert run.client.named("snooze") == run.client.named("fail") == []
+    nursery.cancel_scope.cancel()
+
+
 async def test_hooks_hear_of_what_became_of_jobs(
     nursery: trio.Nursery, autojump_clock: Clock
 ) -> None:

@@ -9,6 +9,7 @@ import socket
 import time
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
 from urllib.request import urlopen
 
 import msgspec
@@ -368,6 +369,29 @@ def test_request_that_the_store_does_not_settle_holds_up_no_stop(tmp_path: Path)
             broker.send(signal.SIGTERM)
             assert broker.wait_ended() == 1
         assert "not released within DRAIN_TIMEOUT_MS (100)" in broker.rest_of_log()
+
+
+def test_port_stays_open_until_the_lead_is_released(tmp_path: Path) -> None:
+    lock_path = tmp_path / "osqueue-data" / ".file-store" / "lock"
+    with started_broker(tmp_path) as broker, lock_path.open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        broker.send(signal.SIGTERM)
+        broker.wait_event("stopping")
+        # Refused, a standby would take the leader for dead, which may still answer from memory.
+        while is_ready(broker.url):
+            pass
+        assert not is_ready(broker.url)
+        fcntl.flock(lock, fcntl.LOCK_UN)
+        assert broker.wait_event("stopped")["released"] is True
+
+
+def is_ready(url: str) -> bool:
+    """Whether the broker says so; an error where nothing listens."""
+    try:
+        return urlopen(f"{url}/readyz").status == 200
+    except HTTPError as error:
+        with error:
+            return False
 
 
 def test_waiting_claim_is_answered_when_the_broker_stops(tmp_path: Path) -> None:

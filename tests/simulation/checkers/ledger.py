@@ -48,6 +48,8 @@ _OF_MANY: dict[type[Request], type[ChangeJobs]] = {
     RetryJob: RetryJobs,
 }
 _KEY_HOLDERS = ("scheduled", "unclaimed", "in_progress")
+_SURELY_LAPSED = 0.52
+"""The share of a timeout after which no leader trusts itself, however wrong its clock runs."""
 
 
 class Ledger:
@@ -204,6 +206,9 @@ class Ledger:
         if header.epoch == before.epoch:
             if header.lineage != before.lineage:
                 raise Violation("epochs", f"{version.commit_id}: lineage without a takeover")
+            if version.formed_ms - previous.landed_ms > before.broker_timeout_ms * _SURELY_LAPSED:
+                # Its trust had lapsed: this write takes no lease away, and after it all begin anew.
+                self.term_began[header.epoch] = version.landed_ms
         elif header.epoch != before.epoch + 1:
             raise Violation("epochs", f"{before.epoch} was followed by {header.epoch}")
         else:
@@ -452,6 +457,10 @@ class Ledger:
         if header.paused and before.paused and not self.was_resumed(previous.landed_ms):
             raise Violation("pauses", f"{claimed[0].id} was delivered by a paused queue")
         paused = {*header.paused_types, *before.paused_types}
+        for job in claimed:
+            is_paused = job.type in header.paused_types and job.type in before.paused_types
+            if is_paused and not self.was_resumed(previous.landed_ms):
+                raise Violation("pauses", f"{job.id} was delivered, its type was paused")
         passed_over = [
             job
             for job_id, job in version.jobs.items()

@@ -1,0 +1,219 @@
+"""Faults of group commit, of the pending write, and of elections."""
+
+from tests.mutants.mutant import Mutant
+
+__all__ = ["MUTANTS"]
+
+_COMMIT = "osqueue/core/group_commit.py"
+_FORMING = "osqueue/core/writes/forming.py"
+_BATCHES = "osqueue/core/writes/batches.py"
+_PENDING = "osqueue/core/writes/pending_write.py"
+_LEADERSHIP = "osqueue/core/leadership.py"
+
+MUTANTS = [
+    Mutant(
+        name="a change is answered before its write",
+        file=_COMMIT,
+        old="        if self.state.has_changed or beat_due or self._is_releasing:\n",
+        new="        if beat_due or self._is_releasing:\n",
+        killed_by="world",
+    ),
+    Mutant(
+        name="trust counts for the whole timeout",
+        file=_COMMIT,
+        old="return steady_ms - self._proven_ms < timeout_ms // 2",
+        new="return steady_ms - self._proven_ms < timeout_ms",
+        killed_by="world",
+    ),
+    Mutant(
+        name="trust ignores a shorter timeout on its way",
+        file=_COMMIT,
+        old="timeout_ms = min(timeout_ms, self._next_header.broker_timeout_ms)",
+        new="timeout_ms = timeout_ms",
+        killed_by="world",
+    ),
+    Mutant(
+        name="requests are applied while draining",
+        file=_COMMIT,
+        old="is_late=self.is_draining)",
+        new="is_late=False)",
+        killed_by="world",
+    ),
+    Mutant(
+        name="a 412 counts as not landed",
+        file=_COMMIT,
+        old="        self._end_act().conflicted()\n",
+        new="        self._end_act().not_applied(self._written_ms)\n",
+        killed_by="world",
+    ),
+    Mutant(
+        name="a lost reply counts as not landed",
+        file=_COMMIT,
+        old="        self._end_act().outcome_unknown()\n",
+        new="        self._end_act().not_applied(self._written_ms)\n",
+        killed_by="world",
+    ),
+    Mutant(
+        name="leases are not renewed after a takeover",
+        file=_COMMIT,
+        old="= pace.lease_ms_min\n        self.state.renew_leases(steady_ms)\n",
+        new="= pace.lease_ms_min\n",
+        killed_by="world",
+    ),
+    Mutant(
+        name="leases are not renewed after an outage",
+        file=_COMMIT,
+        old="        if not self._is_proven(proven_ms):\n",
+        new="        if False:\n",
+        killed_by="world",
+    ),
+    Mutant(
+        name="what is committed is not remembered for an undo",
+        file=_COMMIT,
+        old="        self._committed_chunks = pending.chunks\n        self.header",
+        new="        self.header",
+        killed_by="world",
+    ),
+    Mutant(
+        name="a batch that is given up stays applied",
+        file=_COMMIT,
+        old="self.state, self.header = committed.state, committed.header",
+        new="self.header = committed.header",
+        killed_by="world",
+    ),
+    Mutant(
+        name="the lead is never released",
+        file=_COMMIT,
+        old="broker=None if self._is_releasing else self.header.broker,",
+        new="broker=self.header.broker,",
+        killed_by="tests/core/test_group_commit.py::TestDraining::"
+        "test_drain_answers_what_is_here_then_releases_and_steps_down",
+        because="a takeover that waits for the timeout is allowed, only slow",
+    ),
+    Mutant(
+        name="abandoned claims are served",
+        file=_FORMING,
+        old="        if ticket.is_abandoned:\n            if is_completing:\n",
+        new="        if False:\n            if is_completing:\n",
+        killed_by="world",
+    ),
+    Mutant(
+        name="an untrusted leader takes leases away",
+        file=_FORMING,
+        old="        if is_trusted:\n            pulses.append(ExpireJobs())\n",
+        new="        if True:\n            pulses.append(ExpireJobs())\n",
+        killed_by="world",
+    ),
+    Mutant(
+        name="claims that wait are never served",
+        file=_FORMING,
+        old="self._answer_late(ticket, mutation))\n        self._serve_waiting()\n",
+        new="self._answer_late(ticket, mutation))\n",
+        killed_by="world",
+    ),
+    Mutant(
+        name="claims wait for ever",
+        file=_FORMING,
+        old="        ended = waiting_claims.due(self._steady_ms)\n",
+        new="        ended = waiting_claims.due(0)\n",
+        killed_by="world",
+    ),
+    Mutant(
+        name="leases expire before heartbeats are heard",
+        file=_BATCHES,
+        old="    HeartbeatJobs: 0,\n",
+        new="    HeartbeatJobs: _REST,\n",
+        killed_by="world",
+    ),
+    Mutant(
+        name="completions come after expiry",
+        file=_BATCHES,
+        old="    CompleteJobs: 1,\n",
+        new="    CompleteJobs: _REST,\n",
+        killed_by="world",
+    ),
+    Mutant(
+        name="claims of cancelled callers are not given back",
+        file=_BATCHES,
+        old="            if ticket.is_abandoned and jobs:\n",
+        new="            if False:\n",
+        killed_by="shells",
+    ),
+    Mutant(
+        name="what a repeat was told that it holds is given back",
+        file=_BATCHES,
+        old="                    unclaimed.pop(key, None)\n",
+        new="                    pass\n",
+        killed_by="world",
+    ),
+    Mutant(
+        name="the verdicts of the lineage are swapped",
+        file=_PENDING,
+        old="return Verdict.LANDED_THEN_DEPOSED if is_ours else Verdict.NOT_LANDED",
+        new="return Verdict.NOT_LANDED if is_ours else Verdict.LANDED_THEN_DEPOSED",
+        killed_by="world",
+    ),
+    Mutant(
+        name="a write that may still land counts as not landed",
+        file=_PENDING,
+        old="        return Verdict.STILL_OPEN\n",
+        new="        return Verdict.NOT_LANDED\n",
+        killed_by="world",
+    ),
+    Mutant(
+        name="an unknown document counts as not landed",
+        file=_PENDING,
+        old="    return Verdict.UNTELLABLE\n",
+        new="    return Verdict.NOT_LANDED\n",
+        killed_by="world",
+    ),
+    Mutant(
+        name="trust counts from a load",
+        file=_PENDING,
+        old="            self.act_started_ms = self.started_ms\n",
+        new="            pass\n",
+        killed_by="world",
+    ),
+    Mutant(
+        name="a conflict is thought to be certain",
+        file=_PENDING,
+        old='refusal of the second.\n        """\n        self.was_ever_unknown = True\n',
+        new='refusal of the second.\n        """\n',
+        killed_by="world",
+    ),
+    Mutant(
+        name="a takeover leaves no entry in the lineage",
+        file=_LEADERSHIP,
+        old="lineage=[*old.lineage, takeover][-LINEAGE_LENGTH:],",
+        new="lineage=old.lineage,",
+        killed_by="world",
+    ),
+    Mutant(
+        name="a takeover does not raise the epoch",
+        file=_LEADERSHIP,
+        old="        epoch = old.epoch + 1\n",
+        new="        epoch = max(old.epoch, 1)\n",
+        killed_by="world",
+    ),
+    Mutant(
+        name="a standby waits for half of the timeout",
+        file=_LEADERSHIP,
+        old="elif steady_ms >= self._changed_ms + header.broker_timeout_ms:",
+        new="elif steady_ms >= self._changed_ms + header.broker_timeout_ms // 2:",
+        killed_by="world",
+    ),
+    Mutant(
+        name="commit ids are given twice",
+        file="osqueue/core/writes/terms.py",
+        old="        self._sequence += 1\n",
+        new="        self._sequence = max(self._sequence, 1)\n",
+        killed_by="world",
+    ),
+    Mutant(
+        name="a slow store does not lengthen the timeout",
+        file="osqueue/core/writes/write_pace.py",
+        old="4 * self.slowest_ms, 3 * self.heartbeat_interval_ms)",
+        new="1)",
+        killed_by="world",
+    ),
+]

@@ -1,0 +1,208 @@
+"""Faults of the queue's state: what jobs are, and what becomes of them."""
+
+from tests.mutants.mutant import Mutant
+
+__all__ = ["MUTANTS"]
+
+_STATE = "osqueue/core/queue_state.py"
+_SETTLING = "osqueue/core/fates/settling.py"
+_ADMINISTERING = "osqueue/core/fates/administering.py"
+
+MUTANTS = [
+    Mutant(
+        name="the priority is dropped",
+        file=_STATE,
+        old="            priority=new_job.priority,\n",
+        new="",
+        killed_by="world",
+    ),
+    Mutant(
+        name="the payload is dropped",
+        file=_STATE,
+        old="payload=new_job.payload,",
+        new='payload=msgspec.Raw(b"null"),',
+        killed_by="world",
+    ),
+    Mutant(
+        name="the unique key is dropped",
+        file=_STATE,
+        old="            unique_key=new_job.unique_key,\n",
+        new="",
+        killed_by="world",
+    ),
+    Mutant(
+        name="the maximum of attempts is dropped",
+        file=_STATE,
+        old="max_attempts=new_job.max_attempts,",
+        new="max_attempts=self.rules.max_attempts,",
+        killed_by="world",
+    ),
+    Mutant(
+        name="a delay is ignored",
+        file=_STATE,
+        old="is_scheduled = run_at > now_ms",
+        new="is_scheduled = False",
+        killed_by="world",
+    ),
+    Mutant(
+        name="the time of a result is dropped",
+        file=_STATE,
+        old="            result_ttl_ms=new_job.result_ttl_ms,\n",
+        new="",
+        killed_by="world",
+    ),
+    Mutant(
+        name="the least lease is forgotten",
+        file=_STATE,
+        old="job.lease_ms = max(claim.lease_ms or self.rules.lease_ms, self.lease_ms_min)",
+        new="job.lease_ms = claim.lease_ms or self.rules.lease_ms",
+        killed_by="world",
+    ),
+    Mutant(
+        name="jobs of paused types are claimed",
+        file=_STATE,
+        old="return self.table.ready.next_id(claim.types, self.paused_types)",
+        new="return self.table.ready.next_id(claim.types, ())",
+        killed_by="world",
+    ),
+    Mutant(
+        name="a paused queue hands out jobs",
+        file=_STATE,
+        old="        if self.totals.paused:\n",
+        new="        if False:\n",
+        killed_by="world",
+    ),
+    Mutant(
+        name="a claim does not count as an attempt",
+        file=_STATE,
+        old="        job.attempts += 1\n",
+        new="        job.attempts = max(job.attempts, 1)\n",
+        killed_by="world",
+    ),
+    Mutant(
+        name="a repeat is applied anew",
+        file=_STATE,
+        old="        answer = self.answer_repeat(mutation)\n        if answer is not None:\n",
+        new="        answer = self.answer_repeat(mutation)\n        if False:\n",
+        killed_by="world",
+    ),
+    Mutant(
+        name="a heartbeat extends no lease",
+        file=_STATE,
+        old="        state.table.extend_lease(job, since_ms, state.lease_ms_min)\n",
+        new="",
+        killed_by="world",
+    ),
+    Mutant(
+        name="a claim takes more than its bytes",
+        file=_STATE,
+        old="            if claimed and claim.byte_budget and payload_bytes > claim.byte_budget:\n",
+        new="            if False:\n",
+        killed_by="world",
+    ),
+    Mutant(
+        name="the result is dropped",
+        file=_SETTLING,
+        old="        job.result = result\n",
+        new="",
+        killed_by="world",
+    ),
+    Mutant(
+        name="retryIn is ignored",
+        file=_SETTLING,
+        old="delay_ms = mutation.retry_in_ms",
+        new="delay_ms = None",
+        killed_by="world",
+    ),
+    Mutant(
+        name="a final failure is tried again",
+        file=_SETTLING,
+        old="    if mutation.is_final and not job.cancel_requested:\n",
+        new="    if False:\n",
+        killed_by="world",
+    ),
+    Mutant(
+        name="a dead letter is dropped",
+        file=_SETTLING,
+        old='    state.table.move(job, "dead")\n',
+        new="    state.table.remove(job)\n",
+        killed_by="world",
+    ),
+    Mutant(
+        name="one attempt more than the maximum",
+        file=_SETTLING,
+        old="    if job.attempts >= job.max_attempts:\n",
+        new="    if job.attempts > job.max_attempts:\n",
+        killed_by="world",
+    ),
+    Mutant(
+        name="follow-up jobs are dropped",
+        file=_SETTLING,
+        old="            state.enqueue_all(done.submit, now_ms)\n",
+        new="            pass\n",
+        killed_by="world",
+    ),
+    Mutant(
+        name="a job given back has lost an attempt",
+        file=_SETTLING,
+        old="        job.max_attempts += 1\n        _release(state, job, now_ms, 0)\n",
+        new="        _release(state, job, now_ms, 0)\n",
+        killed_by="world",
+    ),
+    Mutant(
+        name="a snooze costs an attempt",
+        file=_SETTLING,
+        old="    job.max_attempts += 1\n    return JobSnoozed(",
+        new="    return JobSnoozed(",
+        killed_by="world",
+    ),
+    Mutant(
+        name="a snoozed job comes at once",
+        file=_SETTLING,
+        old="_release(state, job, now_ms, mutation.delay_ms)",
+        new="_release(state, job, now_ms, 0)",
+        killed_by="world",
+    ),
+    Mutant(
+        name="scheduled jobs never start",
+        file=_SETTLING,
+        old="    started = state.table.due.due(now_ms)\n",
+        new="    started: list[str] = []\n",
+        killed_by="world",
+    ),
+    Mutant(
+        name="retryJob leaves dead letters as they are",
+        file=_ADMINISTERING,
+        old="        revive(state, job)\n    elif",
+        new="        pass\n    elif",
+        killed_by="world",
+    ),
+    Mutant(
+        name="retryJob leaves scheduled jobs as they are",
+        file=_ADMINISTERING,
+        old='    elif job.status == "scheduled":\n        state.table.move(job, "unclaimed")\n',
+        new='    elif job.status == "scheduled":\n        pass\n',
+        killed_by="world",
+    ),
+    Mutant(
+        name="a revived job has no attempts left",
+        file=_ADMINISTERING,
+        old="max(job.max_attempts, job.attempts + state.rules.max_attempts)",
+        new="max(job.max_attempts, job.attempts + 1)",
+        killed_by="world",
+    ),
+    Mutant(
+        name="a held job is cancelled at once",
+        file=_ADMINISTERING,
+        old="    if not job.is_held:\n        state.table.remove(job)\n",
+        new="    if True:\n        state.table.remove(job)\n",
+        killed_by="world",
+    ),
+    Mutant(
+        name="many jobs are cancelled whatever their type",
+        file="osqueue/core/fates/bulk.py",
+        old="        if matcher.fits(job) and may_change(job):\n",
+        new="        if may_change(job):\n",
+        killed_by="world",
+    ),
+]
