@@ -81,8 +81,8 @@ MUTANTS = [
     Mutant(
         name="a conflict is reported as not applied",
         file="osqueue/broker/store_calls.py",
-        old="                machine.write_conflicted()\n",
-        new="                machine.write_not_applied(self._clock.steady_ms())\n",
+        old='            return "conflicted"\n',
+        new='            return "not applied"\n',
         killed_by="shells",
     ),
     Mutant(
