@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 from tests.simulation.cast.brokers import Site
@@ -133,12 +134,12 @@ class FaultyStore:
         self.body = body
         self.world.observer.landed(body, self.version)
 
-    def edit(self) -> bool:
-        """Somebody writes the document by hand, without changing what it says."""
-        if self.body is None:
-            return False
-        self._apply(self.body + b" ")
-        return True
+    def edit(self, change: Callable[[bytes, Random], bytes | None]) -> bool:
+        """Somebody writes the document by hand. Returns whether there was something to change."""
+        body = None if self.body is None else change(self.body, self.world.random)
+        if body is not None:
+            self._apply(body)
+        return body is not None
 
     # Reads. `done` is told `loaded` with body and version, `unchanged`, `missing`, or `failed`.
 

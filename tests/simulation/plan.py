@@ -49,6 +49,8 @@ FAULTS: dict[str, float] = {
     "wall clock jumps": 3.0,
     "wall clock leaps": 4.0,
     "document edited": 0.7,
+    "job edited by hand": 0.7,
+    "job removed by hand": 0.5,
     # Of one step of a broker.
     "crash at a step": 0.004,
 }
@@ -67,6 +69,7 @@ TRANSITIONS: frozenset[str] = frozenset({
     "elected: the leader has not written for ms",
     "step down: released", "step down: another broker took over",
     "step down: a write's outcome stayed unknown", "step down: the document was replaced",
+    "step down: the document was edited",
     "write succeeded", "write not applied", "write conflicted", "write unknown", "write timed out",
     "read loaded", "read unchanged", "read missing", "read failed",
     "wall clock confirmed", "wall clock not followed",
@@ -75,6 +78,8 @@ TRANSITIONS: frozenset[str] = frozenset({
     "attempt gone", "attempt snoozed",
     "answer InvalidRequest", "answer JobNotFound", "answer JobNotHeld", "answer NotLeader",
     "answer OutcomeUnknown", "answer QueueFull", "answer Unavailable", "answer WrongStatus",
+    "limit JOBS_MAX", "limit DEAD_JOBS_MAX", "limit DOCUMENT_BYTES_MAX",
+    "limit CLIENT_ENTRIES_MAX", "text or result left out", "completion left held: no room",
 })  # fmt: skip
 """What every run must reach; a name that is never hit means that the world has gone blind."""
 
@@ -153,7 +158,7 @@ def make_plan(seed: int) -> Plan:
         jobs_max=random.choice([12, 1_000, 1_000]),
         dead_jobs_max=random.choice([3, 1_000, 1_000]),
         client_entries_max=4 if is_small_table else 1_000,
-        document_bytes_max=random.choice([9_000, 67_108_864, 67_108_864]),
+        document_bytes_max=random.choice([9_000, 15_000, 67_108_864, 67_108_864]),
     )
     return Plan(
         seed=seed,

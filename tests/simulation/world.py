@@ -22,6 +22,7 @@ from tests.simulation.cast.brokers import BrokerProcess, Site
 from tests.simulation.cast.processes import Machine, Process
 from tests.simulation.checkers.observer import Observer
 from tests.simulation.faulty_store import FaultyStore
+from tests.simulation.hand import edit_job, reformat, remove_job
 from tests.simulation.network import Network
 from tests.simulation.plan import Coverage, Plan, make_plan
 
@@ -262,8 +263,16 @@ class World:
             self.after(self.random.randint(500, 15_000), None, machine.set_right)
 
     def _edit_document(self) -> None:
-        if self.store.edit():
+        if self.store.edit(reformat):
             self.count_fault("document edited")
+
+    def _edit_job(self) -> None:
+        if self.store.edit(edit_job):
+            self.count_fault("job edited by hand")
+
+    def _remove_job(self) -> None:
+        if self.store.edit(remove_job):
+            self.count_fault("job removed by hand")
 
 
 _MOMENTS: dict[str, Callable[[World], None]] = {
@@ -278,4 +287,6 @@ _MOMENTS: dict[str, Callable[[World], None]] = {
     "wall clock jumps": World._jump_clock,
     "wall clock leaps": World._leap_clock,
     "document edited": World._edit_document,
+    "job edited by hand": World._edit_job,
+    "job removed by hand": World._remove_job,
 }

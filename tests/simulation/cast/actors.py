@@ -11,20 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from osqueue.core.errors import JobNotHeld, QueueError
-from osqueue.core.job import JobError
+from osqueue.core.errors import JobNotHeld, QueueError, QueueFull
 from osqueue.core.mutations import (
     CancelJob,
-    CancelJobs,
-    ChangeJobs,
     ClaimJobs,
     CompleteJobs,
     Completion,
     DeleteJob,
-    DeleteJobs,
     FailJob,
     HeartbeatJobs,
-    JobFilter,
     JobSelection,
     Lease,
     ListJobs,
@@ -36,7 +31,6 @@ from osqueue.core.mutations import (
     Request,
     ResumeQueue,
     RetryJob,
-    RetryJobs,
     SnoozeJob,
     SubmitJobs,
 )
@@ -49,6 +43,15 @@ from osqueue.core.outcomes import (
 )
 from tests.simulation.cast.clients import SimulatedClient
 from tests.simulation.cast.processes import Machine, Process
+from tests.simulation.cast.wishes import (
+    TYPES,
+    make_error,
+    make_filter,
+    make_job,
+    make_list,
+    make_many,
+    make_result,
+)
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -56,7 +59,6 @@ if TYPE_CHECKING:
 __all__ = ["Operator", "Producer", "WorkerProcess"]
 
 Task = Generator[Any, Any, None]
-TYPES = ("mail", "image")
 
 
 class Actor(Process):
@@ -157,24 +159,8 @@ class Producer(Actor):
 
     def new_job(self) -> NewJob:
         """A job with an id of its own."""
-        random = self.random
         self._count += 1
-        return make_job(f"{self.name}-{self._count}", random)
-
-
-def make_job(job_id: str, random: Any) -> NewJob:
-    """A job with whatever fields chance gives it."""
-    kind = random.random()
-    return NewJob(
-        id=job_id,
-        payload=msgspec.Raw(b'"%b"' % job_id.encode()),
-        type=random.choice(TYPES),
-        max_attempts=random.randint(1, 4),
-        delay_ms=random.randint(1, 5_000) if kind < 0.15 else 0,
-        priority=random.choice([0, 0, 0, 5, -5]),
-        unique_key=random.choice(["k1", "k2"]) if 0.15 < kind < 0.3 else "",
-        result_ttl_ms=random.randint(1, 8_000) if 0.3 < kind < 0.45 else 0,
-    )
+        return make_job(f"{self.name}-{self._count}", self.random, now_ms=self.now_ms())
 
 
 class WorkerProcess(Actor):
@@ -186,6 +172,10 @@ class WorkerProcess(Actor):
         self._follow_ups = 0
         self._claims = 0
         self._busy = 0
+        self._gathers = self.random.random() < 0.3
+        """It reports what is done in batches."""
+        self._done: dict[str, Completion] = {}
+        """By job id, what the next batch reports."""
         self._begin()
 
     def restart(self) -> None:
@@ -199,7 +189,10 @@ class WorkerProcess(Actor):
     def _begin(self) -> None:
         self.worker_id = f"{self.name}.{self.boots}"
         self._busy = 0
+        self._done = {}
         self.spawn(self._work())
+        if self._gathers:
+            self.spawn(self._report_batches())
 
     def _work(self) -> Task:
         world, random = self.world, self.random
@@ -245,8 +238,9 @@ class WorkerProcess(Actor):
             worker_id=self.worker_id,
             types=[] if self.world.is_calm else random.choice([[], [], ["mail"], list(TYPES)]),
             limit=random.randint(1, 3),
-            lease_ms=random.choice([0, 0, 1_000]),
+            lease_ms=random.choice([0, 0, 1_000, 3 * self.world.plan.timeout_ms]),
             claim_id=f"{self.worker_id}/c{self._claims}",
+            byte_budget=random.choice([0, 0, 0, 40, 900]),
         )
 
     def _take(self, jobs: list[ClaimedJob]) -> None:
@@ -296,41 +290,69 @@ class WorkerProcess(Actor):
             yield self.ask(self._failing(job, is_final=random.random() < 0.2))
         elif kind == "snoozes":
             yield self.ask(self._snoozing(job, random.choice([0, 1_000, 3_000])))
+        elif self._gathers and kind != "stubborn":
+            self._done[job.job_id] = self._completion(job)
         else:
             claim = self._claim() if random.random() < 0.4 and self._busy < 2 else None
-            outcome: Outcome = yield self.ask(self._completing(job, claim))
+            outcome: Outcome = yield self.ask(self._completing([self._completion(job)], claim))
             if isinstance(outcome, JobsCompleted) and outcome.claimed is not None:
                 self._take(outcome.claimed.jobs)
             elif isinstance(outcome, QueueError) and not isinstance(outcome, JobNotHeld):
                 # Refused for lack of room, say: without the jobs that follow.
                 if kind != "stubborn":
                     return
-                yield self.ask(self._completing(job, None, is_plain=True))
+                yield self.ask(self._completing([self._completion(job, is_plain=True)], None))
+
+    def _report_batches(self) -> Task:
+        """Complete what was done meanwhile, in one request, as busy workers do."""
+        random = self.random
+        while not self.world.is_closing or self._busy or self._done:
+            yield random.randint(20, 250)
+            if not self._done:
+                continue
+            done, self._done = self._done, {}
+            claim = self._claim() if random.random() < 0.5 and self._busy < 2 else None
+            completing = self._completing(list(done.values()), claim, is_single=False)
+            outcome: Outcome = yield self.ask(completing)
+            full = outcome.full if isinstance(outcome, JobsCompleted) else []
+            if isinstance(outcome, JobsCompleted) and outcome.claimed is not None:
+                self._take(outcome.claimed.jobs)
+            if isinstance(outcome, QueueFull):
+                full = list(done)
+            for job_id in full:
+                # No room for the jobs that follow: without them.
+                plain = msgspec.structs.replace(done[job_id], submit=[])
+                self._done.setdefault(job_id, plain)
 
     def _failing(self, job: ClaimedJob, *, is_final: bool) -> FailJob:
         self._follow_ups += 1
         return FailJob(
             worker_id=self.worker_id,
             lease=Lease(job.job_id, job.attempt),
-            error=JobError("Failed", f"{self.worker_id}/f{self._follow_ups}"),
+            error=make_error(f"{self.worker_id}/f{self._follow_ups}", self.random),
+            retry_in_ms=self.random.choice([None, None, 0, 300, 2_500]),
             is_final=is_final,
         )
 
-    def _completing(
-        self, job: ClaimedJob, claim: ClaimJobs | None, *, is_plain: bool = False
-    ) -> CompleteJobs:
+    def _completion(self, job: ClaimedJob, *, is_plain: bool = False) -> Completion:
         random = self.random
         follow_ups: list[NewJob] = []
         if not self.world.is_calm and random.random() < 0.15 and not is_plain:
-            self._follow_ups += 1
-            job_id = f"{self.worker_id}-next{self._follow_ups}"
-            follow_ups.append(make_job(job_id, random))
-        lease = Lease(job.job_id, job.attempt)
+            for _ in range(random.choice([1, 1, 2])):
+                self._follow_ups += 1
+                job_id = f"{self.worker_id}-next{self._follow_ups}"
+                follow_ups.append(make_job(job_id, random, now_ms=self.now_ms()))
+        result = make_result(f"{job.job_id}/{job.attempt}", random)
+        return Completion(lease=Lease(job.job_id, job.attempt), submit=follow_ups, result=result)
+
+    def _completing(
+        self, done: list[Completion], claim: ClaimJobs | None, *, is_single: bool = True
+    ) -> CompleteJobs:
         return CompleteJobs(
             worker_id=self.worker_id,
-            completions=[Completion(lease=lease, submit=follow_ups, result=msgspec.Raw(b"1"))],
+            completions=done,
             claim=claim,
-            is_single=claim is None,
+            is_single=is_single and claim is None,
         )
 
 
@@ -377,13 +399,18 @@ class Operator(Actor):
                 yield random.randint(100, 3_000)
                 yield self.ask(ResumeQueue(type=random.choice([None, request.type])))
             elif isinstance(request, ListJobs) and not isinstance(outcome, QueueError):
+                if request.is_descending:
+                    continue
                 self._cursor = outcome.next_after_order or -1
 
     def _anything(self) -> Request:
         random = self.random
         jobs = self.world.observer.ledger.jobs
-        job_id = random.choice(sorted(jobs)) if jobs and random.random() < 0.9 else "nobody"
         kind = random.choices(_DEEDS, _DEED_WEIGHTS)[0]
+        # Mostly jobs of which it can be done.
+        statuses = _MEANT.get(kind, ()) if random.random() < 0.8 else ()
+        meant = sorted(job.id for job in jobs.values() if job.status in statuses) or sorted(jobs)
+        job_id = random.choice(meant) if meant and random.random() < 0.9 else "nobody"
         match kind:
             case "cancel":
                 return CancelJob(job_id=job_id)
@@ -392,12 +419,12 @@ class Operator(Actor):
             case "retry":
                 return RetryJob(job_id=job_id)
             case "redrive":
-                wanted = JobFilter(type=random.choice([None, *TYPES]))
+                wanted = make_filter(random)
                 return RedriveDead(
                     selection=JobSelection(filter=wanted, limit=random.choice([0, 1]))
                 )
             case "many":
-                return self._change_many(sorted(jobs))
+                return make_many(random, sorted(jobs))
             case "pause":
                 return PauseQueue(type=random.choice([None, *TYPES]))
             case "stats":
@@ -405,19 +432,7 @@ class Operator(Actor):
             case "job":
                 return ReadJob(job_id=job_id)
             case _:
-                return ListJobs(limit=random.choice([2, 5, 100]), after_order=self._cursor)
-
-    def _change_many(self, job_ids: list[str]) -> ChangeJobs:
-        """Cancel, delete or retry jobs by their ids, or a few that pass a filter."""
-        random = self.random
-        kind = random.choice([CancelJobs, DeleteJobs, RetryJobs])
-        limit = random.choice([0, 1, 2])
-        if random.random() < 0.6:
-            named = [random.choice([*job_ids, "nobody"]) for _ in range(random.randint(1, 4))]
-            return kind(selection=JobSelection(job_ids=named, limit=limit))
-        status = random.choice([None, "dead", "scheduled"])
-        wanted = JobFilter(status=status, type=random.choice([None, *TYPES]))
-        return kind(selection=JobSelection(filter=wanted, limit=max(limit, 1)))
+                return make_list(random, self._cursor)
 
     def _mend(self) -> Task:
         for request in (ResumeQueue(), RedriveDead()):
@@ -430,4 +445,5 @@ class Operator(Actor):
 
 
 _DEEDS = ("stats", "job", "list", "cancel", "delete", "retry", "redrive", "pause", "many")
-_DEED_WEIGHTS = (5, 2, 2, 2, 2, 1, 2, 2, 3)
+_DEED_WEIGHTS = (5, 2, 2, 2, 2, 3, 2, 2, 4)
+_MEANT = {"delete": ("dead", "completed"), "retry": ("dead", "scheduled")}

@@ -48,6 +48,7 @@ from osqueue.core.outcomes import (
     QueueStats,
 )
 from tests.simulation.checkers.ledger import Ledger
+from tests.simulation.checkers.model import passes
 from tests.simulation.checkers.views import StoredVersion, Violation
 from tests.simulation.records import CallRecord
 
@@ -275,7 +276,9 @@ class AnswerChecker:
     def _version_of(
         self, record: CallRecord, stats: QueueStats, window: list[StoredVersion]
     ) -> StoredVersion:
-        version = next((one for one in reversed(window) if one.commit_id == stats.commit_id), None)
+        # An edit by hand keeps the commit id; the leader answers from what it has written.
+        same = (one for one in window if one.commit_id == stats.commit_id and not one.is_edit)
+        version = next(same, None)
         if version is None:
             known = [one.commit_id for one in window]
             raise Violation(
@@ -296,7 +299,13 @@ class AnswerChecker:
         request = record.request
         assert isinstance(request, ListJobs)
         version = self._version_of(record, outcome.stats, window)
-        wanted = [job for job in version.document.jobs if job.order > request.after_order]
+        wanted = [
+            job
+            for job in version.document.jobs
+            if job.order > request.after_order and passes(job, request.filter)
+        ]
+        if request.is_descending:
+            wanted.reverse()
         if [_summary(job) for job in outcome.jobs] != [
             _summary(job) for job in wanted[: request.limit]
         ]:

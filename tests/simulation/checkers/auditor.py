@@ -204,6 +204,9 @@ class Auditor:
                 f"{version.commit_id} made of {old} this: {wanted}; nothing of this explains it:"
                 f" {submit}, {batch.settlements[job_id]}, {asks}, {taken}",
             )
+        last = wanted.errors[-1] if wanted is not None and wanted.errors else None
+        if last is not None and not last.message and last.at == version.now_ms:
+            self._world.coverage.transitions["text or result left out"] += 1
         for ask in asks:
             counts = [ask in changed for changed in explained]
             ask.jobs_changed_least += all(counts)

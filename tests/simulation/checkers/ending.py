@@ -87,7 +87,9 @@ def _check_lost(world: World, record: CallRecord) -> None:
     request = record.request
     assert isinstance(request, CompleteJobs)
     for job_id in record.outcome.lost:
-        attempt = next(done.lease.attempt for done in request.completions)
+        attempt = next(
+            done.lease.attempt for done in request.completions if done.lease.job_id == job_id
+        )
         assert attempt is not None
         how, _ = world.observer.ledger.ends.get((job_id, attempt), ("", None))
         others = [

@@ -65,6 +65,8 @@ class HandedOut:
             if claimed is not None:
                 self._check_claimed(record, claim, claimed, ticket)
         if isinstance(outcome, JobsCompleted):
+            if outcome.full:
+                self._world.coverage.transitions["completion left held: no room"] += 1
             assert isinstance(request, CompleteJobs)
             said = sorted([*outcome.completed, *outcome.lost, *outcome.full])
             if said != sorted(done.lease.job_id for done in request.completions):
@@ -104,6 +106,9 @@ class HandedOut:
             raise Violation("auditor", f"{record} got {len(claimed.jobs)} jobs: {claim}")
         if len({job.job_id for job in claimed.jobs}) != len(claimed.jobs):
             raise Violation("auditor", f"{record} got a job twice: {claimed}")
+        total = sum(len(bytes(job.payload)) for job in claimed.jobs)
+        if len(claimed.jobs) > 1 and claim.byte_budget and total > claim.byte_budget:
+            raise Violation("auditor", f"{record} got {total} bytes of payloads: {claim}")
         for job in claimed.jobs:
             if claim.types and job.type not in claim.types:
                 raise Violation("auditor", f"{record} asked for {claim.types}, got {job}")

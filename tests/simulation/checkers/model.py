@@ -34,7 +34,17 @@ from osqueue.core.mutations import (
 from osqueue.core.retry_policy import RetryPolicy
 from tests.simulation.checkers.views import ErrorView, JobView, RetryView
 
-__all__ = ["Ask", "Moment", "State", "administer", "after_time", "claim", "release", "settle"]
+__all__ = [
+    "Ask",
+    "Moment",
+    "State",
+    "administer",
+    "after_time",
+    "claim",
+    "passes",
+    "release",
+    "settle",
+]
 
 State = JobView | None
 replace = msgspec.structs.replace

@@ -101,6 +101,8 @@ class Observer:
             transitions[f"answer {type(outcome).__name__}"] += 1
             if isinstance(outcome, QueueFull):
                 self._count_limit(outcome)
+                if isinstance(call.record.request, CompleteJobs):
+                    transitions["completion left held: no room"] += 1
             if self.world.log is not None:
                 self.world.note(f"{broker} answers {call.record}: {outcome!r}")
             if isinstance(outcome, NotLeader | Unavailable):

@@ -24,7 +24,7 @@ def test_late_copy_of_a_claim_gives_nothing_back_when_its_connection_ends() -> N
     client = SimulatedClient(caller, "caller", timeout_ms=30_000)
     jobs = [caller.new_job() for _ in range(3)]
     for job in jobs:
-        job.delay_ms = 0
+        job.delay_ms = job.run_at = 0
         job.unique_key = ""
     client.call(SubmitJobs(jobs=jobs[:1]))
     world.run_until(1_200)
