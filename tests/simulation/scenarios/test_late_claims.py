@@ -15,6 +15,8 @@ def test_late_copy_of_a_claim_gives_nothing_back_when_its_connection_ends() -> N
     in a batch that writes, and nobody waits for its answer when that is settled."""
     world = World(make_quiet_plan(brokers=1, producers=0, workers=0))
     world.start()
+    assert world.operator is not None
+    world.operator.end_tasks()
     world.run_until(1_000)
     [site] = world.sites
     broker = site.process
