@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+
+import pytest
 import trio
 import trio.testing
 
@@ -20,3 +23,11 @@ def test_system_clock_runs_forwards_and_knows_the_year() -> None:
     assert clock.now_ms() > 1_700_000_000_000
     first_ms = clock.steady_ms()
     assert 0 < first_ms <= clock.steady_ms()
+
+
+def test_steady_clock_has_run_on_while_the_machine_was_suspended(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    suspended_ns = {time.CLOCK_MONOTONIC: 2_000_000_000, time.CLOCK_BOOTTIME: 7_000_000_000}
+    monkeypatch.setattr(time, "clock_gettime_ns", suspended_ns.__getitem__)
+    assert SystemClock().steady_ms() == 7_000

@@ -190,6 +190,19 @@ async def test_a_drain_ends_when_everything_is_reported(
     assert len(run.client.waiting) == 2
 
 
+async def test_a_drain_gives_back_what_a_report_on_its_way_brings(
+    nursery: trio.Nursery, autojump_clock: Clock
+) -> None:
+    run = Run(concurrency=1)
+    run.client.waiting = make_jobs(2)
+    nursery.start_soon(run.work, work_a_second)
+    await trio.sleep(1.15)
+    run.drain.set()
+    await run.ended.wait()
+    assert run.client.named("complete_many") == [(["job-0"], 1)]
+    assert run.client.named("snooze") == [("job-1", 1_000)]
+
+
 async def test_a_drain_gives_back_what_does_not_end_in_time(
     nursery: trio.Nursery, autojump_clock: Clock
 ) -> None:

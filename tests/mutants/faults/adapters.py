@@ -112,4 +112,39 @@ MUTANTS = [
         "test_minute_is_used_up_at_once_then_writes_come_at_its_pace",
         because=_NOT_PLAYED,
     ),
+    Mutant(
+        name="any 404 of S3 is an absence",
+        file="storage_adapters/s3.py",
+        old="if answer.status == 404 and problem.code == _MISSING:",
+        new="if answer.status == 404:",
+        killed_by="tests/storage_adapters/test_s3.py::"
+        "test_page_of_an_ingress_says_nothing_of_the_object",
+        because=_NOT_PLAYED,
+    ),
+    Mutant(
+        name="a page in place of a version is believed",
+        file="storage_adapters/gcs.py",
+        old="            if not _GENERATION.fullmatch(generation):\n",
+        new="            if not generation:\n",
+        killed_by="tests/storage_adapters/test_gcs.py::test_written_judges_failures",
+        because=_NOT_PLAYED,
+    ),
+    Mutant(
+        name="a 412 of somebody else is a conflict",
+        file="storage_adapters/exchanges.py",
+        old="case 412 if problem.is_told or not answer.body:",
+        new="case 412:",
+        killed_by="tests/storage_adapters/test_exchanges.py::"
+        "test_answer_without_the_stores_words_says_nothing_of_the_object",
+        because=_NOT_PLAYED,
+    ),
+    Mutant(
+        name="no checksum is compared",
+        file="storage_adapters/http_store.py",
+        old="elif checksum.is_promised or self._etags_are_md5:",
+        new="elif False:",
+        killed_by="tests/storage_adapters/test_http_store.py::"
+        "test_read_of_what_was_damaged_on_its_way_is_no_answer",
+        because=_NOT_PLAYED,
+    ),
 ]
