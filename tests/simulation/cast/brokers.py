@@ -111,8 +111,11 @@ class Site:
         self.machine.set_right()
         if self.process is None:
             self.start()
-        else:
+        elif self.process.is_clock_followed:
             self.process.go_on()
+        else:
+            # As the log advises, where no clock of a store confirms that the clock is right now.
+            self.process.crash(is_silent=False)
 
 
 class BrokerProcess(Process):
@@ -167,6 +170,11 @@ class BrokerProcess(Process):
             return wall_ms
         self.world.coverage.transitions["wall clock not followed"] += 1
         return now_ms
+
+    @property
+    def is_clock_followed(self) -> bool:
+        """Whether the queue goes by the wall clock, which may have jumped."""
+        return self.now_ms() == super().now_ms()
 
     def _store_offset_ms(self) -> int | None:
         ahead_ms = self._store_ahead_ms
