@@ -222,21 +222,25 @@ class Broker:
         assert not waiter.unsettled_count, "a settled ticket has every outcome"
         return cast("list[Outcome]", waiter.outcomes)
 
-    async def wait_until_ended(self, job_id: str, until_ms: int) -> Outcome:
+    async def wait_until_ended(
+        self, job_id: str, until_ms: int, *, is_confirmed: bool = False
+    ) -> Outcome:
         """Wait until a job has completed, died or gone, at most until a steady time; then read it.
 
-        A job that has ended and was not kept is JobNotFound.
+        A job that has ended and was not kept is JobNotFound. `is_confirmed` is of the last read,
+        the one that is answered.
 
         Cancellation: nothing happens.
         """
         with self.feed.watch_end(job_id) as may_have_ended:
             [outcome] = await self.submit([ReadJob(job_id=job_id)])
             left_ms = until_ms - self.steady_ms()
-            if not isinstance(outcome, JobRead) or outcome.job.has_ended or left_ms <= 0:
+            if isinstance(outcome, JobRead) and not outcome.job.has_ended and left_ms > 0:
+                with trio.move_on_after(left_ms / 1_000):
+                    await may_have_ended.wait()
+            elif not is_confirmed:
                 return outcome
-            with trio.move_on_after(left_ms / 1_000):
-                await may_have_ended.wait()
-        [outcome] = await self.submit([ReadJob(job_id=job_id)])
+        [outcome] = await self.submit([ReadJob(job_id=job_id, is_confirmed=is_confirmed)])
         return outcome
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:

@@ -13,6 +13,7 @@ from osqueue.settings import SETTINGS, Kind, Setting, Settings, SettingValue, lo
 
 __all__ = [
     "SectionedCommand",
+    "confirm_option",
     "json_logs_option",
     "json_option",
     "read_settings",
@@ -175,6 +176,11 @@ def selection_options(function: CallableT) -> CallableT:
     return function
 
 
+confirm_option = click.option(
+    "--confirm",
+    is_flag=True,
+    help="Let the leader answer with a write to the store, not from its memory.",
+)
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print JSON, in the shapes of the wire protocol."
 )

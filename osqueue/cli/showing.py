@@ -41,18 +41,24 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     text: str | None = None
     newest: bool = False
     cursor: str | None = None
+    confirm: bool = False
 
     def page_arguments(self) -> dict[str, Any]:
         """What `Client.list_jobs` takes of it, but for the limit and the cursor."""
-        order = "desc" if self.newest else "asc"
-        return {"status": self.status, "type": self.type, "text": self.text, "order": order}
+        return {
+            "status": self.status,
+            "type": self.type,
+            "text": self.text,
+            "order": "desc" if self.newest else "asc",
+            "confirm": self.confirm,
+        }
 
 
-def show_stats(*, url: str | None, timeout_s: float, as_json: bool) -> None:
+def show_stats(*, confirm: bool, url: str | None, timeout_s: float, as_json: bool) -> None:
     """Print the counts of the queue, and what the budgets of its store held back."""
 
     async def look(client: Client) -> tuple[Stats, ThrottleStats]:
-        return await client.stats(), await client.throttle_stats()
+        return await client.stats(confirm=confirm), await client.throttle_stats()
 
     stats, throttle = ask(look, url=url, timeout_s=timeout_s)
     if as_json:
@@ -78,9 +84,11 @@ def show_jobs(
     tables.print_jobs(page)
 
 
-def show_job(job_id: str, *, url: str | None, timeout_s: float, as_json: bool) -> None:
+def show_job(
+    job_id: str, *, confirm: bool, url: str | None, timeout_s: float, as_json: bool
+) -> None:
     """Print one job."""
-    job = ask(lambda client: client.get_job(job_id), url=url, timeout_s=timeout_s)
+    job = ask(lambda client: client.get_job(job_id, confirm=confirm), url=url, timeout_s=timeout_s)
     if as_json:
         print_json(job_fields(job, unknown=ONLY_IN_LISTS))
         return
@@ -90,18 +98,26 @@ def show_job(job_id: str, *, url: str | None, timeout_s: float, as_json: bool) -
 
 
 def show_dead(
-    job_type: str | None, limit: int, *, url: str | None, timeout_s: float, as_json: bool
+    job_type: str | None,
+    limit: int,
+    *,
+    confirm: bool,
+    url: str | None,
+    timeout_s: float,
+    as_json: bool,
 ) -> None:
     """Print dead letters: grouped by their last error, or with `as_json` each with its errors."""
     from osqueue.cli import tables
 
     if as_json:
-        wanted = Wanted(status="dead", type=job_type, limit=limit)
+        wanted = Wanted(status="dead", type=job_type, limit=limit, confirm=confirm)
         page = ask(partial(read_with_errors, wanted), url=url, timeout_s=timeout_s)
         print_json(page_fields(page, unknown=ONLY_IN_LISTS))
         return
     groups = ask(
-        lambda client: client.dead_groups(type=job_type, limit=limit), url=url, timeout_s=timeout_s
+        lambda client: client.dead_groups(type=job_type, limit=limit, confirm=confirm),
+        url=url,
+        timeout_s=timeout_s,
     )
     tables.print_dead(groups)
 
@@ -154,7 +170,7 @@ async def read_with_errors(wanted: Wanted, client: Client) -> JobPage:
 
     async def read_one(index: int, job_id: str) -> None:
         try:
-            found[index] = await client.get_job(job_id)
+            found[index] = await client.get_job(job_id, confirm=wanted.confirm)
         except JobNotFound:
             return  # Somebody has deleted it meanwhile.
 

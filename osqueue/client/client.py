@@ -148,6 +148,7 @@ class Client(OperatorCalls):
         wait_ms: int = 0,
         payload_type: type[Any] | None = None,
         result_type: type[Any] | None = None,
+        confirm: bool = False,
     ) -> JobDetails:
         """Read one job.
 
@@ -156,12 +157,13 @@ class Client(OperatorCalls):
             wait_ms: how long to wait for its end, to 60,000.
             payload_type: what its `payload` becomes; by default plain values.
             result_type: what its `result` becomes.
+            confirm: True asks the store as well, see `Client.stats`.
 
         Raises:
             JobNotFound: no such job (a completed one stays only if submitted with `result_ttl_ms`).
             msgspec.ValidationError: the payload or result does not fit its type.
         """
-        params = GetJobParams(job_id=job_id, wait_ms=wait_ms)
+        params = GetJobParams(job_id=job_id, wait_ms=wait_ms, confirm=confirm or None)
         encoded = await self._open_session.call(
             "getJob", encode_params(params), is_sequenced=False, wait_ms=wait_ms
         )

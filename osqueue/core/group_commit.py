@@ -18,6 +18,9 @@ a load changes nothing); a write in flight that shortens the timeout may have la
 trusted owes a heartbeat: the batch is settled with that write, which proves the lead. Until then no
 lease expires, and after it all held jobs get a full one.
 
+A query that asks to be confirmed is answered with a write as well, trusted or not: with one that
+began after it arrived, which it shares with the batch, and waits for as a mutation does.
+
 A term ends by `StepDown`: the release after draining, another broker's takeover, or a write whose
 outcome nothing can tell. A batch may be undone only if no attempt of its write was ever unknown;
 then the state is rebuilt from the last committed bytes.
@@ -285,19 +288,22 @@ class GroupCommit:
         forming = Forming(batch, self._gathering, self.state, now_ms=now_ms, steady_ms=steady_ms)
         # The batch cannot change what queries see: a trusted leader does not let them wait for it.
         reads = Batch() if is_trusted else batch
-        forming.evaluate_queries(reads, self.header, self._committed_chunks)
+        header, chunks = self.header, self._committed_chunks
+        forming.evaluate_queries(self._gathering.take_queries(), reads, header, chunks)
         if is_trusted:
             self._settled.tickets.extend(reads.settle())
+        confirmed = self._gathering.take_confirmed() if may_write else []
+        forming.evaluate_queries(confirmed, batch, header, chunks)
         if may_write:
             forming.apply_all(is_trusted=is_trusted)
         else:
             forming.apply_writeless()
-            if self._gathering.has_mutations:
+            if self._gathering.has_work:
                 self._spacing.held(now_ms=now_ms, steady_ms=steady_ms)
         forming.end_waits(is_draining=self.is_draining)
-        is_idle = not self.state.has_changed and not len(batch)
+        is_idle = not self.state.has_changed and len(batch) == len(confirmed)
         self._is_releasing = self.is_draining and may_write and is_idle
-        if self.state.has_changed or beat_due or self._is_releasing:
+        if self.state.has_changed or beat_due or confirmed or self._is_releasing:
             self._begin_write(now_ms, steady_ms)
         elif len(batch):
             self._settle_batch(None)
@@ -440,7 +446,7 @@ class GroupCommit:
         to_write = [] if expiry_ms is None else [expiry_ms]
         if due_ms is not None:
             to_write.append(steady_ms + due_ms - now_ms)
-        if self._gathering.has_mutations:
+        if self._gathering.has_work:
             to_write.append(steady_ms)
         times = [max(self._beat_due_ms, self._spacing.free_ms or 0)]
         if self.is_draining:

@@ -78,6 +78,10 @@ class Mutation(msgspec.Struct, kw_only=True, gc=False):
 class Query(msgspec.Struct, kw_only=True):
     """The base of everything that only reads."""
 
+    is_confirmed: bool = False
+    """Answered with a write that began after it arrived, even by a leader that is trusted: for
+    those who will not trust a clock."""
+
 
 Request = Mutation | Query
 

@@ -33,6 +33,7 @@ from osqueue.protocol.params import (
     Params,
     PauseQueueParams,
     QueueParams,
+    ReadParams,
     RedriveDeadParams,
     SnoozeJobParams,
     SubmitJobParams,
@@ -236,7 +237,7 @@ METHODS: dict[str, Method] = {
         Method("getJob", GetJobParams, JobView, "GET", "/v1/jobs/{jobId}", False),
         Method("listJobs", ListJobsParams, ListJobsResult, "GET", "/v1/jobs", False),
         Method("listWorkers", ListWorkersParams, ListWorkersResult, "GET", "/v1/workers", False),
-        Method("getStats", QueueParams, StatsResult, "GET", "/v1/stats", False),
+        Method("getStats", ReadParams, StatsResult, "GET", "/v1/stats", False),
         Method("getHistory", GetHistoryParams, HistoryResult, "GET", "/v1/history", False),
         Method(
             "getThrottleStats",

@@ -42,6 +42,7 @@ __all__ = [
     "Params",
     "PauseQueueParams",
     "QueueParams",
+    "ReadParams",
     "RedriveDeadParams",
     "RetryParams",
     "SnoozeJobParams",
@@ -70,6 +71,14 @@ class QueueParams(Params, kw_only=True):
 
     queue: str | None = None
     """Its name; absent: `queue`, the only one there is so far."""
+
+
+class ReadParams(QueueParams, kw_only=True):
+    """The base of params that only read; by itself: getStats."""
+
+    confirm: bool | None = None
+    """True: answered with a write to the store that began after the request came, which shows that
+    the broker led then. Absent: from the memory of a leader that is trusted by its clock."""
 
 
 class JobParams(QueueParams, kw_only=True):
@@ -286,7 +295,7 @@ class RedriveDeadParams(ErrorFilterParams, kw_only=True):
     cursor: str | None = None
 
 
-class ListDeadGroupsParams(QueueParams, kw_only=True):
+class ListDeadGroupsParams(ReadParams, kw_only=True):
     """Dead jobs by type and error."""
 
     type: str | None = None
@@ -294,9 +303,10 @@ class ListDeadGroupsParams(QueueParams, kw_only=True):
     """1 to 1,000, and absent 100."""
 
 
-class GetJobParams(JobParams, kw_only=True):
+class GetJobParams(ReadParams, kw_only=True):
     """Look at one job."""
 
+    job_id: str
     wait_ms: int | None = None
     """How long to wait until it has ended."""
 
@@ -305,6 +315,8 @@ class ListJobsParams(JobFilterParams, kw_only=True):
     """A page of jobs."""
 
     queue: str | None = None
+    confirm: bool | None = None
+    """As of `ReadParams`."""
     order: Literal["asc", "desc"] | None = None
     """`asc`, and absent: in order of submission; `desc`: the newest first."""
     limit: int | None = None
@@ -317,14 +329,14 @@ class ListJobsParams(JobFilterParams, kw_only=True):
     """False: without payloads."""
 
 
-class ListWorkersParams(QueueParams, kw_only=True):
+class ListWorkersParams(ReadParams, kw_only=True):
     """Workers that the leader knows."""
 
     limit: int | None = None
     """1 to 1,000, and absent 100."""
 
 
-class GetHistoryParams(QueueParams, kw_only=True):
+class GetHistoryParams(ReadParams, kw_only=True):
     """What happened lately."""
 
     seconds: int | None = None

@@ -272,13 +272,13 @@ class Dispatcher:
             replies.append(reply)
         return replies
 
-    async def read_document(self) -> Sequence[bytes]:
+    async def read_document(self, *, is_confirmed: bool = False) -> Sequence[bytes]:
         """The whole document as committed, in chunks.
 
         Raises:
             QueueError: this broker does not lead, or cannot tell.
         """
-        [outcome] = await self._ask([ReadDocument()], False)
+        [outcome] = await self._ask([ReadDocument(is_confirmed=is_confirmed)], False)
         if isinstance(outcome, QueueError):
             raise outcome
         assert isinstance(outcome, DocumentRead), "ReadDocument has one outcome"
@@ -336,7 +336,9 @@ class Dispatcher:
             try:
                 if isinstance(request, ReadJob):
                     outcome = await self.broker.wait_until_ended(
-                        request.job_id, request.wait_until_ms
+                        request.job_id,
+                        request.wait_until_ms,
+                        is_confirmed=request.is_confirmed,
                     )
                 else:
                     [outcome] = await self.broker.submit(requests)

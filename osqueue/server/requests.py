@@ -33,6 +33,7 @@ from osqueue.core.mutations import (
     Mutation,
     NewJob,
     PauseQueue,
+    Query,
     ReadJob,
     ReadStats,
     RepeatKey,
@@ -66,6 +67,7 @@ from osqueue.protocol.params import (
     Params,
     PauseQueueParams,
     QueueParams,
+    ReadParams,
     RedriveDeadParams,
     SnoozeJobParams,
     SubmitJobParams,
@@ -146,6 +148,8 @@ class RequestBuilder:
             )
         context.is_sequenced = wire.sequence is not None
         request = build(self, params, context)
+        if isinstance(request, Query) and getattr(params, "confirm", None):
+            request.is_confirmed = True
         if context.is_sequenced and METHODS[wire.method].is_mutation:
             if type(request) is CountJobs:
                 # Asked to change nothing, it has nothing to be recognised by.
@@ -388,7 +392,7 @@ class RequestBuilder:
             wait_until_ms=self._wait_until(params.wait_ms, context),
         )
 
-    def get_stats(self, params: QueueParams, context: RequestContext) -> ReadStats:
+    def get_stats(self, params: ReadParams, context: RequestContext) -> ReadStats:
         return ReadStats()
 
     def pause_queue(self, params: PauseQueueParams, context: RequestContext) -> PauseQueue:
@@ -455,7 +459,7 @@ BUILDERS: dict[
     "listDeadGroups": (ListDeadGroupsParams, selections.list_dead_groups),
     "getJob": (GetJobParams, RequestBuilder.get_job),
     "listJobs": (ListJobsParams, selections.list_jobs),
-    "getStats": (QueueParams, RequestBuilder.get_stats),
+    "getStats": (ReadParams, RequestBuilder.get_stats),
     "listWorkers": (ListWorkersParams, selections.list_workers),
     "getHistory": (GetHistoryParams, selections.get_history),
     "pauseQueue": (PauseQueueParams, RequestBuilder.pause_queue),

@@ -10,11 +10,11 @@ import trio.testing
 
 from osqueue.broker.broker import SETTLE_S_MAX, Broker
 from osqueue.core.errors import NotLeader, OutcomeUnknown, Unavailable
-from osqueue.core.mutations import ClaimJobs, ReadStats
-from osqueue.core.outcomes import JobsClaimed, JobsSubmitted, Outcome, QueueStats
-from storage_adapters.contract import StoreMisconfigured, Version
+from osqueue.core.mutations import ClaimJobs, CompleteJobs, Completion, Lease, ReadStats
+from osqueue.core.outcomes import JobRead, JobsClaimed, JobsSubmitted, Outcome, QueueStats
+from storage_adapters.contract import Match, StoredObject, StoreMisconfigured, Version
 from tests.broker.brokers import TIMEOUT_S, ask, document, make_broker, start, stored_job_ids
-from tests.broker.scripted_store import Put, ScriptedStore
+from tests.broker.scripted_store import KEY, Put, ScriptedStore
 from tests.core.driven import claim_jobs, claimed_ids, submit_job
 
 Clock = trio.testing.MockClock
@@ -416,3 +416,42 @@ class TestDrain:
 async def drain_after(broker: Broker, delay_s: float) -> None:
     await trio.sleep(delay_s)
     await broker.drain()
+
+
+class TestConfirmedReads:
+    @pytest.mark.parametrize(("is_ended", "writes_count"), [(False, 1), (True, 1)])
+    async def test_wait_for_an_end_confirms_what_it_answers(
+        self, autojump_clock: Clock, nursery: trio.Nursery, is_ended: bool, writes_count: int
+    ) -> None:
+        store = ScriptedStore()
+        broker = await start(nursery, store, broker_heartbeat_interval_ms=3_000)
+        await ask(broker, submit_job(result_ttl_ms=60_000))
+        if is_ended:
+            await ask(broker, claim_jobs())
+            done = Completion(lease=Lease("job-1", 1))
+            await ask(broker, CompleteJobs(worker_id="worker-1", completions=[done]))
+        before = len(store.bodies)
+        until_ms = broker.steady_ms() + 1_000
+        read = await broker.wait_until_ended("job-1", until_ms, is_confirmed=True)
+        assert isinstance(read, JobRead)
+        assert read.job.has_ended is is_ended
+        assert len(store.bodies) - before == writes_count
+        nursery.cancel_scope.cancel()
+
+    async def test_deposed_leader_that_trusts_itself_confirms_nothing(
+        self, autojump_clock: Clock, nursery: trio.Nursery
+    ) -> None:
+        store = ScriptedStore()
+        first = await start(nursery, store)
+        # Whoever takes over now breaks what trust rests on: a clock, or a refused port.
+        found = await store.read(KEY)
+        assert isinstance(found, StoredObject)
+        await store.put(
+            KEY,
+            [found.data.replace(b"10.0.0.1", b"10.0.0.2").replace(b'"epoch":1', b'"epoch":2')],
+            condition=Match(found.version),
+        )
+        assert first.is_trusted_leader
+        assert isinstance(await ask(first, ReadStats()), QueueStats)
+        assert not isinstance(await ask(first, ReadStats(is_confirmed=True)), QueueStats)
+        nursery.cancel_scope.cancel()

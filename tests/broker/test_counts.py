@@ -6,7 +6,7 @@ import trio
 import trio.testing
 
 from osqueue.core.mutations import HeartbeatJobs, Lease, ReadStats
-from osqueue.core.outcomes import JobsClaimed, JobsExtended, JobsSubmitted, Outcome
+from osqueue.core.outcomes import JobsClaimed, JobsExtended, JobsSubmitted, Outcome, QueueStats
 from tests.broker.brokers import ask, start, stored_job_ids
 from tests.broker.scripted_store import ScriptedStore
 from tests.core.driven import claim_jobs, claimed_ids, submit_job
@@ -94,4 +94,25 @@ async def test_repeats_and_reads_cost_no_write(
         outcomes = await broker.submit([submit_job(1, sequence=1), ReadStats()])
         assert outcomes[0] == JobsSubmitted(["job-1"])
     assert broker.statistics.mutation_writes == 1
+    nursery.cancel_scope.cancel()
+
+
+async def test_thousand_confirmed_reads_at_once_share_a_write(
+    autojump_clock: Clock, nursery: trio.Nursery
+) -> None:
+    store = ScriptedStore()
+    broker = await start(nursery, store)
+    attempts_count = len(store.bodies)
+    outcomes: list[Outcome] = []
+
+    async def read(number: int) -> None:
+        await trio.sleep(number / 1_000_000)
+        outcomes.append(await ask(broker, ReadStats(is_confirmed=True)))
+
+    async with trio.open_nursery() as readers:
+        for number in range(1_000):
+            readers.start_soon(read, number)
+    assert [type(outcome) for outcome in outcomes] == [QueueStats] * 1_000
+    assert 1 <= len(store.bodies) - attempts_count <= 2
+    assert broker.statistics.mutation_writes == 0
     nursery.cancel_scope.cancel()

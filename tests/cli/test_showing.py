@@ -26,6 +26,16 @@ def test_stats_are_a_table_for_people_and_the_wire_shape_for_programs(
     assert counts["storage"].keys() >= {"reads", "writes", "bytesRead", "bytesWritten"}
 
 
+def test_looks_can_be_confirmed_by_the_store(command: Command) -> None:
+    job_id = command("submit", "confirmed", "1").stdout.strip()
+    before = command.json("stats")["storage"]["writes"]
+    assert command.json("job", job_id, "--confirm")["id"] == job_id
+    assert [job["id"] for job in command.json("jobs", "--type", "confirmed", "--confirm")["jobs"]]
+    command.json("dead", "--type", "confirmed", "--confirm")
+    assert "0 dead letters" in command("dead", "--type", "confirmed", "--confirm").stdout
+    assert command.json("stats", "--confirm")["storage"]["writes"] >= before + 5
+
+
 def test_stats_find_the_leader_through_the_store(
     command: Command, broker: OsqueueProcess, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -72,7 +72,7 @@ TRANSITIONS: frozenset[str] = frozenset({
     "step down: the document was edited",
     "write succeeded", "write not applied", "write conflicted", "write unknown", "write timed out",
     "read loaded", "read unchanged", "read missing", "read failed",
-    "wall clock confirmed", "wall clock not followed",
+    "read confirmed", "wall clock confirmed", "wall clock not followed",
     "probe answered", "probe answered by no leader", "probe refused", "probe silent",
     "attempt completed", "attempt expired", "attempt failed", "attempt given back",
     "attempt gone", "attempt snoozed",

@@ -6,7 +6,7 @@ from typing import get_args
 
 import click
 
-from osqueue.cli.options import json_option, url_options
+from osqueue.cli.options import confirm_option, json_option, url_options
 from osqueue.cli.starting import conversation
 from osqueue.core.job import JobStatus
 
@@ -16,9 +16,10 @@ LIST_LIMIT = 100
 
 
 @click.command()
+@confirm_option
 @url_options()
 @json_option
-def stats(url: str | None, timeout_s: float, as_json: bool) -> None:
+def stats(confirm: bool, url: str | None, timeout_s: float, as_json: bool) -> None:
     """Show how many jobs there are, and who leads.
 
     \b
@@ -29,7 +30,7 @@ def stats(url: str | None, timeout_s: float, as_json: bool) -> None:
     from osqueue.cli import showing
 
     with conversation(as_json=as_json):
-        showing.show_stats(url=url, timeout_s=timeout_s, as_json=as_json)
+        showing.show_stats(confirm=confirm, url=url, timeout_s=timeout_s, as_json=as_json)
 
 
 @click.command()
@@ -46,6 +47,7 @@ def stats(url: str | None, timeout_s: float, as_json: bool) -> None:
 )
 @click.option("--cursor", metavar="CURSOR", help="Go on from where the page before ended.")
 @click.option("--all", "everything", is_flag=True, help="All pages.")
+@confirm_option
 @url_options()
 @json_option
 def jobs(
@@ -56,6 +58,7 @@ def jobs(
     limit: int,
     cursor: str | None,
     everything: bool,
+    confirm: bool,
     url: str | None,
     timeout_s: float,
     as_json: bool,
@@ -75,7 +78,13 @@ def jobs(
 
     with conversation(as_json=as_json):
         wanted = showing.Wanted(
-            status=status, type=type, text=text, newest=newest, limit=limit, cursor=cursor
+            status=status,
+            type=type,
+            text=text,
+            newest=newest,
+            limit=limit,
+            cursor=cursor,
+            confirm=confirm,
         )
         showing.show_jobs(
             wanted, everything=everything, url=url, timeout_s=timeout_s, as_json=as_json
@@ -91,12 +100,14 @@ def jobs(
     metavar="N",
     help="Wait no longer than so many milliseconds.  [default: until it ends]",
 )
+@confirm_option
 @url_options()
 @json_option
 def job(
     job_id: str,
     waits: bool,
     wait_ms: int | None,
+    confirm: bool,
     url: str | None,
     timeout_s: float,
     as_json: bool,
@@ -112,6 +123,8 @@ def job(
       osqueue job 019a2b64-6d3e-7c55-8f1a-2b7f0d9c4e11
       osqueue job 019a2b64-6d3e-7c55-8f1a-2b7f0d9c4e11 --wait --wait-ms 60000
     """
+    if confirm and (waits or wait_ms is not None):
+        raise click.UsageError("--confirm is for a look at a job; leave it out, or --wait")
     from osqueue.cli import showing, waiting
 
     with conversation(as_json=as_json):
@@ -120,7 +133,7 @@ def job(
                 job_id, wait_ms=wait_ms, url=url, timeout_s=timeout_s, as_json=as_json
             )
         else:
-            showing.show_job(job_id, url=url, timeout_s=timeout_s, as_json=as_json)
+            showing.show_job(job_id, confirm=confirm, url=url, timeout_s=timeout_s, as_json=as_json)
 
 
 @click.command()
@@ -132,9 +145,17 @@ def job(
     show_default=True,
     help="At most so many groups; with --json, jobs.",
 )
+@confirm_option
 @url_options()
 @json_option
-def dead(type: str | None, limit: int, url: str | None, timeout_s: float, as_json: bool) -> None:
+def dead(
+    type: str | None,
+    limit: int,
+    confirm: bool,
+    url: str | None,
+    timeout_s: float,
+    as_json: bool,
+) -> None:
     """Show the dead letters, grouped by type and the error that they ended with.
 
     With --json it prints the letters themselves, each with its errors.
@@ -150,7 +171,9 @@ def dead(type: str | None, limit: int, url: str | None, timeout_s: float, as_jso
     from osqueue.cli import showing
 
     with conversation(as_json=as_json):
-        showing.show_dead(type, limit, url=url, timeout_s=timeout_s, as_json=as_json)
+        showing.show_dead(
+            type, limit, confirm=confirm, url=url, timeout_s=timeout_s, as_json=as_json
+        )
 
 
 @click.command()

@@ -30,6 +30,7 @@ from osqueue.protocol.params import (
     ListWorkersParams,
     PauseQueueParams,
     QueueParams,
+    ReadParams,
     RedriveDeadParams,
 )
 
@@ -169,14 +170,17 @@ class OperatorCalls(WorkerCalls):
             left = None if params.limit is None else params.limit - changed.count
             params = msgspec.structs.replace(params, cursor=changed.cursor, limit=left)
 
-    async def dead_groups(self, *, type: str | None = None, limit: int | None = None) -> DeadGroups:
+    async def dead_groups(
+        self, *, type: str | None = None, limit: int | None = None, confirm: bool = False
+    ) -> DeadGroups:
         """Dead jobs by type and error, the largest groups first.
 
         Args:
             type: only of this type.
             limit: at most so many groups, 1 to 1,000; by default 100.
+            confirm: True asks the store as well, see `Client.stats`.
         """
-        params = ListDeadGroupsParams(type=type, limit=limit)
+        params = ListDeadGroupsParams(type=type, limit=limit, confirm=confirm or None)
         return await self._read("listDeadGroups", params, DEAD_GROUPS)
 
     async def list_jobs(
@@ -192,6 +196,7 @@ class OperatorCalls(WorkerCalls):
         cursor: str | None = None,
         offset: int | None = None,
         payloads: bool = True,
+        confirm: bool = False,
     ) -> JobPage:
         """A page of jobs in the order of submission, or the newest first.
 
@@ -208,6 +213,7 @@ class OperatorCalls(WorkerCalls):
             cursor: from the page before.
             offset: instead of a cursor: leave out so many; with status and type only.
             payloads: False leaves payloads out.
+            confirm: True asks the store as well, see `Client.stats`.
         """
         params = ListJobsParams(
             status=status,
@@ -220,6 +226,7 @@ class OperatorCalls(WorkerCalls):
             cursor=cursor or None,
             offset=offset,
             payloads=payloads,
+            confirm=confirm or None,
         )
         return await self._read("listJobs", params, JOB_PAGE)
 
@@ -243,25 +250,35 @@ class OperatorCalls(WorkerCalls):
             if not cursor:
                 return
 
-    async def stats(self) -> Stats:
-        """Counts of the committed queue."""
-        return await self._read("getStats", QueueParams(), STATS)
+    async def stats(self, *, confirm: bool = False) -> Stats:
+        """Counts of the committed queue.
 
-    async def history(self, *, seconds: int | None = None) -> History:
+        Args:
+            confirm: True: the leader answers with a write to the store that begins after this call,
+                not from its memory. The answer then holds whatever its clocks say, and costs a
+                share of that write.
+        """
+        return await self._read("getStats", ReadParams(confirm=confirm or None), STATS)
+
+    async def history(self, *, seconds: int | None = None, confirm: bool = False) -> History:
         """What the leader has seen lately: figures by the second, its newest writes, who has led.
 
         Args:
             seconds: how far back, 1 to 600; by default 300.
+            confirm: True asks the store as well, see `Client.stats`.
         """
-        return await self._read("getHistory", GetHistoryParams(seconds=seconds), HISTORY)
+        params = GetHistoryParams(seconds=seconds, confirm=confirm or None)
+        return await self._read("getHistory", params, HISTORY)
 
-    async def workers(self, *, limit: int | None = None) -> WorkerPage:
+    async def workers(self, *, limit: int | None = None, confirm: bool = False) -> WorkerPage:
         """The workers that the leader has heard of lately, or that hold jobs, and what they hold.
 
         Args:
             limit: at most so many, those heard of last; 1 to 1,000, by default 100.
+            confirm: True asks the store as well, see `Client.stats`.
         """
-        return await self._read("listWorkers", ListWorkersParams(limit=limit), WORKER_PAGE)
+        params = ListWorkersParams(limit=limit, confirm=confirm or None)
+        return await self._read("listWorkers", params, WORKER_PAGE)
 
     async def throttle_stats(self) -> ThrottleStats:
         """What limits of the store have cost the broker since it started."""

@@ -48,6 +48,8 @@ class Gathering:
 
     def __init__(self) -> None:
         self.queries: list[QueryEntry] = []
+        self.confirmed: list[QueryEntry] = []
+        """Queries that are answered with a write only."""
         self.late: list[MutationEntry] = []
         """Mutations that came while draining: only their repeats are answered."""
         self.give_backs: dict[ClaimKey, GiveBackJobs] = {}
@@ -64,7 +66,7 @@ class Gathering:
             phase = phase_of(type(request))
             entry: Any = (ticket, index, request)
             if phase is None and isinstance(request, Query):
-                self.queries.append(entry)
+                (self.confirmed if request.is_confirmed else self.queries).append(entry)
             elif is_late:
                 self.late.append(entry)
             else:
@@ -80,14 +82,20 @@ class Gathering:
         return ticket in self._deferred_tickets
 
     @property
-    def has_mutations(self) -> bool:
-        """Whether anything waits that may need a write."""
-        return bool(self.give_backs or self.late or self._deferred_tickets) or any(self._phases)
+    def has_work(self) -> bool:
+        """Whether anything waits that may need a write, confirmed queries among it."""
+        waits = self.give_backs or self.late or self.confirmed or self._deferred_tickets
+        return bool(waits) or any(self._phases)
 
     def take_queries(self) -> list[QueryEntry]:
-        """Take out the queries."""
+        """Take out the queries that may be answered without a write."""
         queries, self.queries = self.queries, []
         return queries
+
+    def take_confirmed(self) -> list[QueryEntry]:
+        """Take out the queries that are answered with a write."""
+        confirmed, self.confirmed = self.confirmed, []
+        return confirmed
 
     def take_of_held_jobs(self) -> Iterator[MutationEntry]:
         """Take out what comes before expiry: heartbeats, completes, fails, snoozes."""
@@ -124,7 +132,10 @@ class Gathering:
 
     def take_all(self) -> list[tuple[Ticket, int, Request]]:
         """Take out everything: the term is over."""
-        everything: list[tuple[Ticket, int, Request]] = [*self.take_queries()]
+        everything: list[tuple[Ticket, int, Request]] = [
+            *self.take_queries(),
+            *self.take_confirmed(),
+        ]
         everything += [*self.take_of_held_jobs(), *self.take_rest(), *self.take_late()]
         everything += [(each.ticket, each.place, each.claim) for each in self.waiting_claims.all()]
         self.waiting_claims = WaitingClaims()

@@ -18,6 +18,7 @@ from osqueue.core.writes.batches import (
     Batch,
     Gathering,
     MutationEntry,
+    QueryEntry,
     claim_key,
     claim_of,
 )
@@ -40,9 +41,15 @@ class Forming:
         self._now_ms = now_ms
         self._steady_ms = steady_ms
 
-    def evaluate_queries(self, reads: Batch, header: Header, committed_chunks: list[bytes]) -> None:
+    def evaluate_queries(
+        self,
+        queries: list[QueryEntry],
+        reads: Batch,
+        header: Header,
+        committed_chunks: list[bytes],
+    ) -> None:
         """Answer the queries, which see the state before the batch."""
-        if not self._gathering.queries:
+        if not queries:
             return
         view = CommittedView(
             state=self._state,
@@ -52,7 +59,7 @@ class Forming:
             now_ms=self._now_ms,
             steady_ms=self._steady_ms,
         )
-        for ticket, index, query in self._gathering.take_queries():
+        for ticket, index, query in queries:
             outcome = evaluate_query(query, view)
             reads.put(ticket, index, outcome)
 

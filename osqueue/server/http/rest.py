@@ -35,7 +35,13 @@ from osqueue.server.http.bodies import (
 )
 from osqueue.server.http.intake import HOLDING, Holding
 from osqueue.server.http.origins import OriginGuard
-from osqueue.server.http.routes import Target, find_target, is_ours, make_params
+from osqueue.server.http.routes import (
+    Target,
+    asks_for_confirmation,
+    find_target,
+    is_ours,
+    make_params,
+)
 from osqueue.server.http.statuses import HttpRefusal, retry_after_s, status_of
 
 __all__ = ["RestFrontEnd"]
@@ -151,7 +157,7 @@ class RestFrontEnd:
             case "ready":
                 await self._answer_ready(response)
             case "state":
-                await self._stream_document(response)
+                await self._stream_document(response, is_confirmed=asks_for_confirmation(head))
             case "batch":
                 await self._answer_batch(head, body, receive, response)
             case _:
@@ -169,8 +175,8 @@ class RestFrontEnd:
         )
         await response.refuse(HttpRefusal(503, error))
 
-    async def _stream_document(self, response: Response) -> None:
-        chunks = await self.dispatcher.read_document()
+    async def _stream_document(self, response: Response, *, is_confirmed: bool) -> None:
+        chunks = await self.dispatcher.read_document(is_confirmed=is_confirmed)
         await response.start(200, sum(map(len, chunks)), Encoding.JSON.value)
         for chunk in chunks:
             await response.chunk(chunk, more=True)

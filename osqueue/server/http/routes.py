@@ -16,10 +16,11 @@ from osqueue.protocol.params import ABSENT
 from osqueue.server.http.asgi import Head, body_encoding
 from osqueue.server.http.statuses import HttpRefusal
 
-__all__ = ["Target", "find_target", "is_ours", "make_params"]
+__all__ = ["Target", "asks_for_confirmation", "find_target", "is_ours", "make_params"]
 
 JOB_PATH = re.compile(r"/v1/jobs/(?P<job_id>[^/]+)(?P<action>/[a-z]+)?\Z")
 QUERY_NUMBERS = frozenset({"limit", "offset", "seconds", "waitMs"})
+QUERY_TRUTHS = frozenset({"confirm", "payloads"})
 QUERY_BOOLEANS = {"true": True, "false": False}
 QUERY_FIELDS_MAX = 20
 
@@ -143,6 +144,18 @@ def make_params(target: Target, head: Head, body: bytes, encoding: Encoding) -> 
     return Raw(encode_message(fields, encoding))
 
 
+def asks_for_confirmation(head: Head) -> bool:
+    """Whether the query of GET /state says `confirm=true`.
+
+    Raises:
+        InvalidRequest: the query cannot be read, or says something else.
+    """
+    confirm = _read_query(head, "").get("confirm", False)
+    if not isinstance(confirm, bool):
+        raise InvalidRequest(f"confirm is {str(confirm)[:20]!r}; it must be true or false")
+    return confirm
+
+
 def _read_query(head: Head, job_id: str) -> dict[str, str | int]:
     params: dict[str, str | int] = {}
     try:
@@ -159,7 +172,7 @@ def _read_query(head: Head, job_id: str) -> dict[str, str | int]:
         if is_number and len(value) <= 16:
             params[name] = int(value)
         else:
-            params[name] = QUERY_BOOLEANS.get(value, value) if name == "payloads" else value
+            params[name] = QUERY_BOOLEANS.get(value, value) if name in QUERY_TRUTHS else value
     if job_id:
         params["jobId"] = job_id
     return params

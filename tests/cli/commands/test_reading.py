@@ -16,6 +16,8 @@ from osqueue.cli import main
         ["job"],
         ["job", "some-job", "--wait-ms", "-1"],
         ["dead", "--redrive"],
+        ["job", "some-job", "--wait", "--confirm"],
+        ["job", "some-job", "--wait-ms", "1", "--confirm"],
     ],
 )
 def test_wrong_usage_is_status_2(arguments: list[str]) -> None:

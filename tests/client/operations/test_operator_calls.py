@@ -42,6 +42,17 @@ async def test_workers_and_history_tell_what_goes_on(client: Client) -> None:
     assert stats.last_commit.commit_id == stats.commit_id
 
 
+async def test_every_read_can_be_confirmed_by_the_store(client: Client) -> None:
+    job_id = (await client.submit(1)).job_id
+    before = (await client.stats()).storage.writes
+    await client.get_job(job_id, confirm=True)
+    await client.list_jobs(confirm=True)
+    await client.dead_groups(confirm=True)
+    await client.workers(confirm=True)
+    await client.history(confirm=True)
+    assert (await client.stats(confirm=True)).storage.writes >= before + 6
+
+
 async def test_lists_are_filtered_ordered_and_windowed(client: Client) -> None:
     job_ids = await submit(client, 6)
     page = await client.list_jobs(type="b", order="desc", limit=2, payloads=False)

@@ -45,20 +45,30 @@ class TestGathering:
         gathering = Gathering()
         requests = [PAUSE, SNOOZE, ReadStats(), FAIL, COMPLETE, CLAIM, HEARTBEAT]
         gathering.add(Ticket(requests), is_late=False)
-        assert gathering.has_mutations
+        assert gathering.has_work
         assert mutations(gathering.take_of_held_jobs()) == [HEARTBEAT, COMPLETE, FAIL, SNOOZE]
         assert mutations(gathering.take_rest()) == [PAUSE, CLAIM]
         assert mutations(gathering.take_queries()) == [ReadStats()]
-        assert not gathering.has_mutations
+        assert not gathering.has_work
         assert gathering.take_all() == []
+
+    def test_queries_to_be_confirmed_are_kept_apart(self) -> None:
+        gathering, confirmed = Gathering(), ReadStats(is_confirmed=True)
+        gathering.add(Ticket([ReadStats(), confirmed]), is_late=True)
+        assert mutations(gathering.take_queries()) == [ReadStats()]
+        assert gathering.has_work
+        assert mutations(gathering.take_confirmed()) == [confirmed]
+        assert not gathering.has_work
+        gathering.add(Ticket([confirmed]), is_late=False)
+        assert [request for _, _, request in gathering.take_all()] == [confirmed]
 
     def test_late_mutations_are_kept_apart(self) -> None:
         gathering = Gathering()
         gathering.add(Ticket([PAUSE, ReadStats()]), is_late=True)
-        assert gathering.has_mutations
+        assert gathering.has_work
         assert len(gathering.take_queries()) == 1
         assert mutations(gathering.take_late()) == [PAUSE]
-        assert not gathering.has_mutations
+        assert not gathering.has_work
 
     def test_deferred_requests_are_looked_at_again_only_with_a_write(self) -> None:
         gathering = Gathering()
@@ -69,11 +79,11 @@ class TestGathering:
         assert gathering.is_behind_deferred(deferred)
         assert not gathering.is_behind_deferred(fresh)
         assert mutations(gathering.take_fresh()) == [HEARTBEAT, CLAIM]
-        assert gathering.has_mutations
+        assert gathering.has_work
         assert mutations(gathering.take_of_held_jobs()) == [FAIL]
         assert mutations(gathering.take_rest()) == [PAUSE]
         assert not gathering.is_behind_deferred(deferred)
-        assert not gathering.has_mutations
+        assert not gathering.has_work
 
     def test_everything_is_taken_when_the_term_is_over(self) -> None:
         gathering = Gathering()

@@ -39,7 +39,8 @@ class Scene:
 def test_queries_go_into_the_batch_that_is_named() -> None:
     scene = Scene(make_state(make_job()))
     ticket, reads = scene.gather(ReadStats()), Batch()
-    scene.forming.evaluate_queries(reads, make_header(), [])
+    queries = scene.gathering.take_queries()
+    scene.forming.evaluate_queries(queries, reads, make_header(), [])
     assert (len(reads), len(scene.batch)) == (1, 0)
     assert isinstance(ticket.outcomes[0], QueueStats)
 

@@ -91,6 +91,34 @@ async def test_forerunners_probes_and_state(served: Served) -> None:
     assert (head.status, head.body, head.headers["content-length"]) == (200, b"", "15")
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1/jobs/j",
+        "/v1/jobs/j?waitMs=1&",
+        "/v1/jobs?",
+        "/v1/stats",
+        "/v1/workers",
+        "/v1/history",
+        "/v1/dead/groups",
+        "/state",
+    ],
+)
+async def test_read_that_is_to_be_confirmed_is_answered_with_a_write(
+    served: Served, path: str
+) -> None:
+    await served.request("POST", "/v1/jobs", {"jobId": "j"})
+    counts = served.broker.statistics
+    before = counts.writes
+    path = path if "?" in path else f"{path}?"
+    for confirm, writes_count in (("confirm=false", 0), ("confirm=true", 1)):
+        answer = await served.request("GET", path + confirm)
+        assert answer.status == 200
+        assert counts.writes - before == writes_count
+    refused = await served.request("GET", f"{path}confirm=maybe")
+    assert (refused.status, refused.json()["_tag"]) == (400, "InvalidRequest")
+
+
 async def test_throttle_stats_without_a_throttle(served: Served) -> None:
     answer = await served.request("GET", "/v1/throttle-stats")
     assert (answer.status, answer.json()) == (200, {"throttling": False})

@@ -102,6 +102,12 @@ def test_query_becomes_params() -> None:
     }  # fmt: skip
 
 
+def test_truth_in_a_query_becomes_one() -> None:
+    asked = head("GET", "/", b"confirm=true&payloads=false&text=true")
+    params = make_params(Target("listJobs"), asked, b"", Encoding.JSON)
+    assert msgspec.json.decode(params) == {"confirm": True, "payloads": False, "text": "true"}
+
+
 @pytest.mark.parametrize("query", [b"\xff", b"a=%ff", b"&".join([b"a=1"] * 50)])
 def test_unreadable_query_is_refused(query: bytes) -> None:
     with pytest.raises(InvalidRequest, match="query"):

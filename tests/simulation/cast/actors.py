@@ -428,11 +428,13 @@ class Operator(Actor):
             case "pause":
                 return PauseQueue(type=random.choice([None, *TYPES]))
             case "stats":
-                return ReadStats()
+                return ReadStats(is_confirmed=random.random() < _CONFIRMED_SHARE)
             case "job":
-                return ReadJob(job_id=job_id)
+                return ReadJob(job_id=job_id, is_confirmed=random.random() < _CONFIRMED_SHARE)
             case _:
-                return make_list(random, self._cursor)
+                wanted = make_list(random, self._cursor)
+                is_confirmed = random.random() < _CONFIRMED_SHARE
+                return msgspec.structs.replace(wanted, is_confirmed=is_confirmed)
 
     def _mend(self) -> Task:
         for request in (ResumeQueue(), RedriveDead()):
@@ -444,6 +446,8 @@ class Operator(Actor):
         self.is_done = True
 
 
+_CONFIRMED_SHARE = 0.3
+"""Of reads: so many ask to be confirmed by the store."""
 _DEEDS = ("stats", "job", "list", "cancel", "delete", "retry", "redrive", "pause", "many")
 _DEED_WEIGHTS = (5, 2, 2, 2, 2, 3, 2, 2, 4)
 _MEANT = {"delete": ("dead", "completed"), "retry": ("dead", "scheduled")}

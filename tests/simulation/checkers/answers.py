@@ -59,6 +59,7 @@ __all__ = ["AnswerChecker"]
 
 _DURABILITY = "durability"
 _COMMITTED = "committed memory"
+_CONFIRMED = "confirmed reads"
 
 
 class AnswerChecker:
@@ -282,7 +283,8 @@ class AnswerChecker:
         if version is None:
             known = [one.commit_id for one in window]
             raise Violation(
-                _COMMITTED, f"{record} was answered from {stats.commit_id}, current was {known}"
+                _memory(record),
+                f"{record} was answered from {stats.commit_id}, current was {known}",
             )
         counts = dict.fromkeys(("scheduled", "unclaimed", "in_progress", "completed", "dead"), 0)
         for job in version.jobs.values():
@@ -292,7 +294,9 @@ class AnswerChecker:
         if (shown, stats.total, stats.completed_total, stats.paused, stats.paused_types) != (
             counts, len(version.jobs), header.completed_total, header.paused, header.paused_types,
         ):  # fmt: skip
-            raise Violation(_COMMITTED, f"{record}: {stats} is not {version.commit_id}: {counts}")
+            raise Violation(
+                _memory(record), f"{record}: {stats} is not {version.commit_id}: {counts}"
+            )
         return version
 
     def _listed(self, record: CallRecord, outcome: JobsListed, window: list[StoredVersion]) -> None:
@@ -309,7 +313,9 @@ class AnswerChecker:
         if [_summary(job) for job in outcome.jobs] != [
             _summary(job) for job in wanted[: request.limit]
         ]:
-            raise Violation(_COMMITTED, f"{record}: the page is not that of {version.commit_id}")
+            raise Violation(
+                _memory(record), f"{record}: the page is not that of {version.commit_id}"
+            )
 
     def _read(self, record: CallRecord, outcome: JobRead, window: list[StoredVersion]) -> None:
         found = _summary(outcome.job)
@@ -371,7 +377,12 @@ class AnswerChecker:
         """What was said must have been so in one of these versions."""
         if window and not any(map(holds, window)):
             known = [version.commit_id for version in window]
-            raise Violation(_COMMITTED, f"{record} was told that {what}; not so in {known}")
+            raise Violation(_memory(record), f"{record} was told that {what}; not so in {known}")
+
+
+def _memory(record: CallRecord) -> str:
+    """The checker of what was read. What is confirmed must hold even where trust is broken."""
+    return _CONFIRMED if getattr(record.request, "is_confirmed", False) else _COMMITTED
 
 
 def _is_held(version: StoredVersion, job_id: str, worker_id: str, attempt: int | None) -> bool:

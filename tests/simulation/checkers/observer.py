@@ -99,6 +99,9 @@ class Observer:
         transitions = self.world.coverage.transitions
         for (call, outcome), request in zip(answers, ticket.requests, strict=True):
             transitions[f"answer {type(outcome).__name__}"] += 1
+            is_confirmed = getattr(call.record.request, "is_confirmed", False)
+            if is_confirmed and not isinstance(outcome, QueueError):
+                transitions["read confirmed"] += 1
             if isinstance(outcome, QueueFull):
                 self._count_limit(outcome)
                 if isinstance(call.record.request, CompleteJobs):
