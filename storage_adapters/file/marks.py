@@ -8,17 +8,33 @@ removed that past the store.
 Only keys without a slash are marked. What lies deeper belongs to one of those.
 """
 
+import contextlib
+import os
 from pathlib import Path
 
 from storage_adapters.contract import ObjectVanished
 from storage_adapters.file.reading import OWN_NAME, find_file
 
-__all__ = ["find_mark", "refuse_vanished"]
+__all__ = ["find_mark", "make_mark", "refuse_vanished"]
 
 
 def find_mark(directory: Path, key: str) -> Path | None:
     """Where the mark of a key belongs, below the store's `directory`; None: it gets none."""
     return None if "/" in key else directory / OWN_NAME / "stored" / key
+
+
+def make_mark(mark: Path) -> None:
+    """Make a mark, which may be there already.
+
+    Not flushed: one that a power failure takes is made again by the next put.
+
+    Raises:
+        OSError: the disk failed.
+    """
+    mark.parent.mkdir(mode=0o700, exist_ok=True)
+    file = os.open(mark, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    with contextlib.suppress(OSError):
+        os.close(file)
 
 
 def refuse_vanished(mark: Path | None, path: Path) -> None:

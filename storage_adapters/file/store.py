@@ -1,15 +1,23 @@
 """The store in one directory of one machine: an object is a plain file that people can read.
 
 Key "queue.json" is the file `queue.json`, byte for byte what was put. Next to the objects lies
-`.file-store/` with the lock, the file that is being written, and a mark for each object that was
+`.file-store/` with the lock, the files that are being written, and a mark for each object that was
 there (see `marks`). Opened by `opening`. Any number of processes of one machine may share the
 directory; machines may not, because the lock would not hold between them (see `mounts`).
 
-How a put works. Under an exclusive lock of the directory: compare the version, write
-`.file-store/next`, set its modification time, flush it, rename it over the object, flush the
-directory. The rename is the step that applies it, with bytes and version at once. A process that
-is killed before it has changed nothing, and the next put removes what it left; one killed after it
-has applied its put. The lock goes with the process, its file stays for ever.
+How a put works. It writes a file of its own (see `unfinished`) and flushes it. Then, under an
+exclusive lock of the directory (see `locking`), it compares the version and renames that file over
+the object; without the lock again it flushes the directory, and returns. The rename is the step
+that applies it, with bytes and version at once. A process that is killed before it has changed
+nothing, and the next put removes what it left; one killed after it has applied its put. The lock
+goes with the process, its file stays for ever.
+
+Why what is inside the lock is inside. Comparing and renaming, because a writer that was stopped in
+between must find nothing replaced when it goes on: nobody can, while it lives. The choice of a time
+that never was, because it is one only if nobody else chooses. The mark, because a delete in between
+would leave a mark without an object. The version, because the next put changes it. All of that
+takes microseconds. What takes milliseconds is outside: bytes and flushes. Whoever replaces an
+object whose rename is not flushed yet flushes that along with its own.
 
 What a version is. The modification time of the file, its status change time and its size.
 
@@ -26,7 +34,6 @@ What a version is. The modification time of the file, its status change time and
 
 import contextlib
 import errno
-import fcntl
 import os
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
@@ -50,7 +57,8 @@ from storage_adapters.contract import (
     check_key,
     refusal_of_condition,
 )
-from storage_adapters.file.marks import find_mark, refuse_vanished
+from storage_adapters.file.locking import locked
+from storage_adapters.file.marks import find_mark, make_mark, refuse_vanished
 from storage_adapters.file.mounts import network_type_of
 from storage_adapters.file.reading import (
     NO_PERMISSION,
@@ -61,10 +69,9 @@ from storage_adapters.file.reading import (
     read_file,
     version_of,
 )
+from storage_adapters.file.unfinished import opened_unfinished, remove_left_behind
 
 __all__ = ["DiskCalls", "DurabilityLost", "FileStore"]
-
-_LOCK_POLL_S = 0.001
 
 _NEVER_POSSIBLE = frozenset(
     {errno.ENAMETOOLONG, errno.ELOOP, errno.EXDEV, errno.EISDIR, errno.ENOTDIR, errno.EEXIST}
@@ -110,7 +117,7 @@ class FileStore:
         directory: str | os.PathLike[str],
         *,
         force_network: bool = False,
-        lock_wait_ms: int = 5_000,
+        lock_wait_ms: int = 1_000,
         mounts: str | None = None,
         disk_calls: DiskCalls | None = None,
     ) -> None:
@@ -119,6 +126,7 @@ class FileStore:
         self.clock_offset_ms: int | None = None
         # Resolved once: a later change of the working directory must not move the store.
         self._directory = Path(directory).resolve()
+        self._own_directory = self._directory / OWN_NAME
         self._lock_wait_s = lock_wait_ms / 1000
         self._disk_calls = DiskCalls() if disk_calls is None else disk_calls
         _refuse_file(self._directory)
@@ -238,23 +246,29 @@ class FileStore:
     def _put_in_thread(
         self, path: Path, chunks: Sequence[bytes], *, key: str, condition: Condition
     ) -> Version:
-        with _classified_write(key), self._locked(key) as lock:
-            found = find_file(path)
-            refusal = refusal_of_condition(
-                key, condition, found=None if found is None else version_of(found)
-            )
-            if refusal is not None:
-                raise refusal
-            stamp_ns = _take_stamp(lock, found=found)
-            if found is not None:
-                self._mark(key)
+        with _classified_write(key):
+            # What is refused already needs no file; under the lock it is decided.
+            found = _refuse_unless(condition, path, key=key)
+            mark = None if found is None else self._find_missing_mark(key)
+            self._make_directory(self._own_directory)
             self._make_directory(path.parent)
+            remove_left_behind(self._own_directory)
             # Opened before the rename: after it nothing may fail but the flush itself.
-            with _opened_directory(path.parent) as parent, self._next_file() as (next_path, file):
-                self._write(file, chunks, stamp_ns=stamp_ns)
-                self._rename(next_path, path, key=key)
-                # The rename has set the status change time, so the version is known only now.
-                version = version_of(os.fstat(file))
+            with (
+                _opened_directory(path.parent) as parent,
+                opened_unfinished(self._own_directory) as (next_path, file),
+            ):
+                stamp_ns = self._write(file, chunks)
+                with _kept_open(path), self._locked(key) as lock:
+                    found = _refuse_unless(condition, path, key=key)
+                    _stamp_later(file, stamp_ns, lock=lock, found=found)
+                    if mark is not None and found is not None:
+                        make_mark(mark)
+                    self._rename(next_path, path, key=key)
+                    # The rename has set the status change time, so the version is known only now;
+                    # the next put, which removes this file's name, changes it again.
+                    version = version_of(os.fstat(file))
+                # Whoever replaces the object from here on flushes this rename with its own.
                 self._flush_directory(parent, key=key)
             return version
 
@@ -263,88 +277,35 @@ class FileStore:
             # Looked at before the lock too: to delete nothing must not create the directory.
             mark = find_mark(self._directory, key)
             if find_file(path) is not None or (mark is not None and find_file(mark) is not None):
-                self._delete_under_lock(path, mark=mark, key=key)
+                self._delete_found(path, mark=mark, key=key)
 
-    def _delete_under_lock(self, path: Path, *, mark: Path | None, key: str) -> None:
-        with self._locked(key) as lock:
-            if mark is not None:
-                mark.unlink(missing_ok=True)
-            found = find_file(path)
-            if found is None:
-                return
-            # So that an object created later gets a greater one, whatever the clock does.
-            _take_stamp(lock, found=found)
-            with _opened_directory(path.parent) as parent:
+    def _delete_found(self, path: Path, *, mark: Path | None, key: str) -> None:
+        self._make_directory(self._own_directory)
+        self._make_directory(path.parent)
+        with _opened_directory(path.parent) as parent:
+            with self._locked(key) as lock:
+                if mark is not None:
+                    mark.unlink(missing_ok=True)
+                found = find_file(path)
+                if found is None:
+                    return
+                # So that an object created later gets a greater one, whatever the clock does.
+                _take_stamp(lock, time.time_ns(), found=found)
                 path.unlink()
-                self._flush_directory(parent, key=key)
+            self._flush_directory(parent, key=key)
 
-    def _mark(self, key: str) -> None:
+    def _find_missing_mark(self, key: str) -> Path | None:
         mark = find_mark(self._directory, key)
-        if mark is None or find_file(mark) is not None:
-            return
-        # Not flushed: one that a power failure takes is made again by the next put.
-        mark.parent.mkdir(mode=0o700, exist_ok=True)
-        _close(os.open(mark, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        return None if mark is None or find_file(mark) is not None else mark
 
-    @contextlib.contextmanager
-    def _locked(self, key: str) -> Generator[int]:
-        """Hold the lock of the directory, for all processes and all threads of this one.
+    def _locked(self, key: str) -> contextlib.AbstractContextManager[int]:
+        return locked(self._own_directory / "lock", wait_s=self._lock_wait_s, key=key)
 
-        Yields: the descriptor of the lock file.
-        """
-        self._make_directory(self._directory / OWN_NAME)
-        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
-        lock = os.open(self._directory / OWN_NAME / "lock", flags, 0o600)
-        try:
-            self._wait_for_lock(lock, key=key)
-            yield lock
-        finally:
-            # Closing releases it. The file itself stays: were it removed, one process could hold
-            # the lock of the removed file while another one locks its successor.
-            _close(lock)
-
-    def _wait_for_lock(self, lock: int, *, key: str) -> None:
-        give_up_at_s = time.monotonic() + self._lock_wait_s
-        while True:
-            try:
-                # flock, not lockf: it belongs to the descriptor, so it also holds between threads.
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                # Polled instead of waited for, so that a stopped holder cannot hold up a shutdown.
-                trio.from_thread.check_cancelled()
-            else:
-                return
-            if time.monotonic() >= give_up_at_s:
-                raise NotApplied(
-                    "another process kept the lock of the store for "
-                    f"{self._lock_wait_s} s; see whether it is stopped, then try again: {key}"
-                )
-            time.sleep(_LOCK_POLL_S)
-
-    @contextlib.contextmanager
-    def _next_file(self) -> Generator[tuple[Path, int]]:
-        """Open an empty file for the next object. One name is enough: the lock is held.
-
-        Yields: its path and descriptor.
-        """
-        next_path = self._directory / OWN_NAME / "next"
-        # What a killed process left is removed, not truncated: on a file system without a journal
-        # a power failure can leave it as a second name of the object itself.
-        next_path.unlink(missing_ok=True)
-        file = os.open(next_path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        try:
-            yield next_path, file
-        except BaseException:
-            # At once, not by the next put: on a full disk its space is needed.
-            with contextlib.suppress(OSError):
-                next_path.unlink(missing_ok=True)
-            raise
-        finally:
-            _close(file)
-
-    def _write(self, file: int, chunks: Sequence[bytes], *, stamp_ns: int) -> None:
+    def _write(self, file: int, chunks: Sequence[bytes]) -> int:
+        """Write and flush a file, and return the modification time that it was given."""
         with open(file, "wb", closefd=False) as stream:
             stream.writelines(chunks)
+        stamp_ns = time.time_ns()
         os.utime(file, ns=(stamp_ns, stamp_ns))
         self._disk_calls.fsync(file)
         if os.fstat(file).st_mtime_ns != stamp_ns:
@@ -352,6 +313,7 @@ class FileStore:
                 "the file system does not keep times to the nanosecond, so versions could repeat; "
                 f"choose a directory on another one: {self._directory}"
             )
+        return stamp_ns
 
     def _rename(self, next_path: Path, path: Path, *, key: str) -> None:
         try:
@@ -415,15 +377,51 @@ def _refuse_network(directory: Path, *, mounts: str) -> None:
         )
 
 
-def _take_stamp(lock: int, *, found: os.stat_result | None) -> int:
+def _refuse_unless(condition: Condition, path: Path, *, key: str) -> os.stat_result | None:
+    """Look at the object that is there, if any, and raise where the condition does not hold."""
+    found = find_file(path)
+    refusal = refusal_of_condition(
+        key, condition, found=None if found is None else version_of(found)
+    )
+    if refusal is not None:
+        raise refusal
+    return found
+
+
+def _stamp_later(file: int, stamp_ns: int, *, lock: int, found: os.stat_result | None) -> None:
+    """Give the file a modification time that this directory never had: mostly it has one."""
+    chosen_ns = _take_stamp(lock, stamp_ns, found=found)
+    if chosen_ns != stamp_ns:
+        os.utime(file, ns=(chosen_ns, chosen_ns))
+
+
+def _take_stamp(lock: int, stamp_ns: int, *, found: os.stat_result | None) -> int:
     """Choose a modification time that this directory never had, and note it on the lock file.
 
     Not flushed there: after a power failure no process is left that knows an older version.
     """
     found_ns = 0 if found is None else found.st_mtime_ns
-    stamp_ns = max(time.time_ns(), os.fstat(lock).st_mtime_ns, found_ns) + 1
-    os.utime(lock, ns=(stamp_ns, stamp_ns))
-    return stamp_ns
+    chosen_ns = max(stamp_ns, os.fstat(lock).st_mtime_ns + 1, found_ns + 1)
+    os.utime(lock, ns=(chosen_ns, chosen_ns))
+    return chosen_ns
+
+
+@contextlib.contextmanager
+def _kept_open(path: Path) -> Generator[None]:
+    """Keep the blocks of the object that is being replaced until the lock is free.
+
+    To free them takes milliseconds on a busy disk: without this they would be the rename's.
+    """
+    try:
+        old = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        # There is none, or it may only be written: then the rename takes as long as it takes.
+        yield
+        return
+    try:
+        yield
+    finally:
+        _close(old)
 
 
 @contextlib.contextmanager

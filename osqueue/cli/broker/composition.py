@@ -47,6 +47,7 @@ log = structlog.get_logger(__name__)
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 NETWORK_NAMESPACE = Path("/proc/self/ns/net")
 QUEUE_KEY = "queue.json"
+LOCK_WAIT_MS_MAX = 1_000
 
 
 def make_store(settings: Settings) -> ObjectStore:
@@ -63,7 +64,12 @@ def make_store(settings: Settings) -> ObjectStore:
         case "file":
             from storage_adapters.file.store import FileStore
 
-            return FileStore(settings.file_directory, force_network=settings.file_force_network)
+            return FileStore(
+                settings.file_directory,
+                force_network=settings.file_force_network,
+                # Less than an attempt to write may take: so that who keeps the lock is told.
+                lock_wait_ms=min(LOCK_WAIT_MS_MAX, settings.broker_heartbeat_timeout_ms // 8),
+            )
         case "s3":
             return open_s3(
                 settings.s3_bucket,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import socket
 from pathlib import Path
 
@@ -19,7 +21,7 @@ from osqueue.cli.broker.composition import (
 )
 from osqueue.server.serving import ListenError
 from osqueue.settings import Settings
-from storage_adapters.contract import AccessDenied, NotApplied, StoreError
+from storage_adapters.contract import Absent, AccessDenied, NotApplied, StoreError
 from storage_adapters.file.store import FileStore
 from storage_adapters.memory import MemoryStore
 
@@ -38,6 +40,23 @@ def test_store_is_the_one_that_the_settings_name(tmp_path: Path) -> None:
     assert make_store(s3).description == "S3 store at s3://jobs/team/ on http://127.0.0.1:9000"
     gcs = Settings(storage_backend="gcs", gcs_bucket="jobs", storage_emulator_host="[::1]:9000")
     assert make_store(gcs).description == "GCS store at gs://jobs/ on http://[::1]:9000"
+
+
+async def test_file_store_names_who_keeps_its_lock_before_an_attempt_to_write_is_over(
+    tmp_path: Path,
+) -> None:
+    settings = Settings(
+        file_directory=str(tmp_path),
+        broker_heartbeat_interval_ms=10,
+        broker_heartbeat_timeout_ms=80,
+    )
+    store = make_store(settings)
+    await store.put("queue.json", [b"a"], condition=Absent())
+    lock = os.open(tmp_path / ".file-store" / "lock", os.O_RDWR)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    with pytest.raises(NotApplied, match=r"was not free for 0.01 s"):
+        await store.put("other", [b"a"], condition=Absent())
+    os.close(lock)
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import sys
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -39,10 +40,16 @@ PROGRAM = [sys.executable, "-m", "tests.storage_adapters.file.store_process"]
 PROCESSES_COUNT = 4
 INCREMENTS_COUNT = 100
 KILLS_COUNT = 8
+TIMEOUT_S = 30
+"""No thread of a test waits so long."""
 
 
 def own_files(directory: Path) -> list[str]:
     return sorted(path.name for path in (directory / ".file-store").iterdir())
+
+
+def inode_of(path: Path) -> int:
+    return path.stat().st_ino
 
 
 @contextmanager
@@ -194,7 +201,7 @@ async def test_put_that_fails_before_the_rename_changes_nothing(
     with pytest.raises(expected, match=KEY):
         await failing.put(KEY, [b"new"], condition=Match(version))
     assert await store.read(KEY) == StoredObject(b"old", version)
-    assert own_files(tmp_path) == ["lock", "stored"]
+    assert own_files(tmp_path) == ["lock"]
     await store.put(KEY, [b"new"], condition=Match(version))
 
 
@@ -252,7 +259,7 @@ async def test_put_while_another_process_keeps_the_lock_is_not_applied(tmp_path:
     version = await store.put(KEY, [b"old"], condition=ABSENT)
     impatient = FileStore(tmp_path, lock_wait_ms=5)
     with lock_held(tmp_path):
-        with pytest.raises(NotApplied, match="lock"):
+        with pytest.raises(NotApplied, match="another write of this process keeps it"):
             await impatient.put(KEY, [b"new"], condition=Match(version))
         with pytest.raises(NotApplied, match="lock"):
             await impatient.delete(KEY)
@@ -306,10 +313,97 @@ async def test_put_cancelled_while_it_writes_runs_to_its_end(tmp_path: Path) -> 
     assert await store.read(KEY) == StoredObject(b"new", version)
 
 
+async def test_put_flushes_its_file_and_its_directory_and_nothing_else(tmp_path: Path) -> None:
+    flushed: list[int] = []
+
+    def counting_fsync(descriptor: int) -> None:
+        flushed.append(os.fstat(descriptor).st_ino)
+        os.fsync(descriptor)
+
+    version = await FileStore(tmp_path).put(KEY, [b"old"], condition=ABSENT)
+    store = FileStore(tmp_path, disk_calls=DiskCalls(fsync=counting_fsync))
+    await store.put(KEY, [b"new"], condition=Match(version))
+    assert flushed == [inode_of(tmp_path / KEY), inode_of(tmp_path)]
+    with pytest.raises(VersionConflict):
+        await store.put(KEY, [b"late"], condition=Match(version))
+    assert len(flushed) == 2
+
+
+@pytest.mark.parametrize("flush", ["of the file", "of the directory"])
+async def test_writer_that_stands_still_in_a_flush_locks_nobody_out(
+    flush: str, tmp_path: Path
+) -> None:
+    stands_still, may_go_on = trio.Event(), threading.Event()
+
+    def fsync_standing_still(descriptor: int) -> None:
+        is_directory = stat.S_ISDIR(os.fstat(descriptor).st_mode)
+        if is_directory == (flush == "of the directory"):
+            trio.from_thread.run_sync(stands_still.set)
+            assert may_go_on.wait(TIMEOUT_S)
+        os.fsync(descriptor)
+
+    store = FileStore(tmp_path, lock_wait_ms=5)
+    version = await store.put(KEY, [b"1"], condition=ABSENT)
+    stopped = FileStore(tmp_path, disk_calls=DiskCalls(fsync=fsync_standing_still))
+    outcomes: list[object] = []
+
+    async def put_and_stand_still() -> None:
+        try:
+            outcomes.append(await stopped.put(KEY, [b"stopped"], condition=Match(version)))
+        except StoreError as error:
+            outcomes.append(type(error))
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(put_and_stand_still)
+        await stands_still.wait()
+        try:
+            found = await read_object(store, KEY)
+            assert found.data == (b"1" if flush == "of the file" else b"stopped")
+            version_after = await store.put(KEY, [b"2"], condition=Match(found.version))
+            # It did not take away the file of a writer that lives.
+            assert len(own_files(tmp_path)) == (3 if flush == "of the file" else 2)
+        finally:
+            may_go_on.set()
+    # Awake again, it finds that it is too late, or had been in time.
+    assert outcomes == [VersionConflict if flush == "of the file" else found.version]
+    assert await store.read(KEY) == StoredObject(b"2", version_after)
+    assert own_files(tmp_path) == ["lock", "stored"]
+
+
+async def test_put_of_a_writer_whose_file_was_taken_away_is_not_applied(tmp_path: Path) -> None:
+    def fsync_and_lose(descriptor: int) -> None:
+        os.fsync(descriptor)
+        for path in (tmp_path / ".file-store").glob("next*"):
+            path.unlink()
+
+    version = await FileStore(tmp_path).put(KEY, [b"old"], condition=ABSENT)
+    store = FileStore(tmp_path, disk_calls=DiskCalls(fsync=fsync_and_lose))
+    with pytest.raises(NotApplied):
+        await store.put(KEY, [b"new"], condition=Match(version))
+    assert await store.read(KEY) == StoredObject(b"old", version)
+
+
+async def test_put_that_lost_the_race_while_it_wrote_leaves_no_file(tmp_path: Path) -> None:
+    other = FileStore(tmp_path)
+    version = await other.put(KEY, [b"old"], condition=ABSENT)
+
+    def fsync_and_lose_the_race(descriptor: int) -> None:
+        os.fsync(descriptor)
+        if stat.S_ISREG(os.fstat(descriptor).st_mode):
+            trio.from_thread.run(partial(other.put, KEY, [b"2"], condition=Match(version)))
+
+    slow = FileStore(tmp_path, disk_calls=DiskCalls(fsync=fsync_and_lose_the_race))
+    with pytest.raises(VersionConflict):
+        await slow.put(KEY, [b"late"], condition=Match(version))
+    assert (await read_object(other, KEY)).data == b"2"
+    assert own_files(tmp_path) == ["lock", "stored"]
+
+
 async def test_leftover_of_a_killed_process_is_removed_by_the_next_put(tmp_path: Path) -> None:
     store = FileStore(tmp_path)
     version = await store.put(KEY, [b"old"], condition=ABSENT)
     (tmp_path / ".file-store" / "next").write_bytes(b"half of it")
+    (tmp_path / ".file-store" / "next-0123456789abcdef").write_bytes(b"half of it")
     assert await store.list("") == [KEY]
     await store.put(KEY, [b"new"], condition=Match(version))
     assert own_files(tmp_path) == ["lock", "stored"]
