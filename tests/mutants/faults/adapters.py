@@ -30,7 +30,7 @@ MUTANTS = [
     ),
     Mutant(
         name="versions are compared without a lock",
-        file=_FILE,
+        file="storage_adapters/file/locking.py",
         old="fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)",
         new="fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)",
         killed_by="tests/storage_adapters/file/test_store.py::"
@@ -40,8 +40,8 @@ MUTANTS = [
     Mutant(
         name="a clock set back repeats versions",
         file=_FILE,
-        old="max(time.time_ns(), os.fstat(lock).st_mtime_ns, found_ns) + 1",
-        new="time.time_ns()",
+        old="max(stamp_ns, os.fstat(lock).st_mtime_ns + 1, found_ns + 1)",
+        new="stamp_ns",
         killed_by="tests/storage_adapters/file/test_store.py::"
         "test_versions_after_the_clock_was_set_back_never_repeat",
         because=_NOT_PLAYED,
