@@ -14,8 +14,8 @@ MUTANTS = [
     Mutant(
         name="a change is answered before its write",
         file=_COMMIT,
-        old="        if self.state.has_changed or beat_due or self._is_releasing:\n",
-        new="        if beat_due or self._is_releasing:\n",
+        old="self.state.has_changed or beat_due or confirmed or self._is_releasing:",
+        new="beat_due or confirmed or self._is_releasing:",
         killed_by="world",
     ),
     Mutant(
@@ -237,5 +237,12 @@ MUTANTS = [
         killed_by="tests/core/clocks/test_queue_time.py::"
         "test_a_jump_that_the_store_does_not_confirm_is_none",
         because="no store of the world tells the time",
+    ),
+    Mutant(
+        name="a confirmed read is answered from memory",
+        file="osqueue/core/group_commit.py",
+        old="if self.state.has_changed or beat_due or confirmed or",
+        new="if self.state.has_changed or beat_due or",
+        killed_by="world",
     ),
 ]
