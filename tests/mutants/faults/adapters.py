@@ -29,24 +29,6 @@ MUTANTS = [
         because=_NOT_PLAYED,
     ),
     Mutant(
-        name="versions are compared without a lock",
-        file="storage_adapters/file/locking.py",
-        old="fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)",
-        new="fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)",
-        killed_by="tests/storage_adapters/file/test_store.py::"
-        "test_increments_of_racing_processes_are_never_lost",
-        because=_NOT_PLAYED,
-    ),
-    Mutant(
-        name="a clock set back repeats versions",
-        file=_FILE,
-        old="max(stamp_ns, os.fstat(lock).st_mtime_ns + 1, found_ns + 1)",
-        new="stamp_ns",
-        killed_by="tests/storage_adapters/file/test_store.py::"
-        "test_versions_after_the_clock_was_set_back_never_repeat",
-        because=_NOT_PLAYED,
-    ),
-    Mutant(
         name="a put on S3 names no version",
         file=_S3,
         old='            headers["if-match"] = self._etag(condition.version)\n',
@@ -145,6 +127,51 @@ MUTANTS = [
         new="elif False:",
         killed_by="tests/storage_adapters/test_http_store.py::"
         "test_read_of_what_was_damaged_on_its_way_is_no_answer",
+        because=_NOT_PLAYED,
+    ),
+    Mutant(
+        name="versions are compared without a lock",
+        file="storage_adapters/file/locking.py",
+        old="fcntl.LOCK_EX | fcntl.LOCK_NB",
+        new="fcntl.LOCK_SH | fcntl.LOCK_NB",
+        killed_by="tests/storage_adapters/file/test_store.py::"
+        "test_increments_of_racing_processes_are_never_lost",
+        because=_NOT_PLAYED,
+    ),
+    Mutant(
+        name="versions are compared before the lock only",
+        file="storage_adapters/file/store.py",
+        old="                    found = _refuse_unless(condition, path, key=key)\n",
+        new="",
+        killed_by="tests/storage_adapters/file/test_store.py::"
+        "test_increments_of_racing_processes_are_never_lost",
+        because=_NOT_PLAYED,
+    ),
+    Mutant(
+        name="a clock set back repeats versions",
+        file="storage_adapters/file/store.py",
+        old="max(stamp_ns, os.fstat(lock).st_mtime_ns + 1, found_ns + 1)",
+        new="stamp_ns",
+        killed_by="tests/storage_adapters/file/test_store.py::"
+        "test_versions_after_the_clock_was_set_back_never_repeat",
+        because=_NOT_PLAYED,
+    ),
+    Mutant(
+        name="the lock is held while the directory is flushed",
+        file="storage_adapters/file/store.py",
+        old="    self._flush_directory(parent, key=key)\n            return version",
+        new="        self._flush_directory(parent, key=key)\n            return version",
+        killed_by="tests/storage_adapters/file/test_store.py::"
+        "test_writer_that_stands_still_in_a_flush_locks_nobody_out",
+        because=_NOT_PLAYED,
+    ),
+    Mutant(
+        name="the file of a living writer is removed",
+        file="storage_adapters/file/unfinished.py",
+        old="            if _lock(file):\n",
+        new="            if True:\n",
+        killed_by="tests/storage_adapters/file/test_unfinished.py::"
+        "test_file_of_a_living_writer_stays_and_that_of_a_dead_one_goes",
         because=_NOT_PLAYED,
     ),
 ]

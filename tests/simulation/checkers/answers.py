@@ -76,6 +76,9 @@ class AnswerChecker:
         if isinstance(outcome, QueueError):
             self._check_refusal(record, outcome, window)
             return
+        is_confirmed = _memory(record) == _CONFIRMED
+        if is_confirmed and not any(version.formed_ms >= arrived_ms for version in window):
+            raise Violation(_CONFIRMED, f"{record} was answered without a write of its own")
         if record.is_numbered:
             self._check_repeat(record, outcome)
         _CHECKS.get(type(outcome), _nothing)(self, record, outcome, window)
