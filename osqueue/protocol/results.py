@@ -186,7 +186,7 @@ class ErrorSummary(Result):
     """The first line, cut to 200 characters."""
 
 
-class JobFields(Result):
+class JobFields(Result, kw_only=True):
     """What lists and single jobs both show."""
 
     id: str
@@ -201,8 +201,9 @@ class JobFields(Result):
     """Started so far."""
     max_attempts: int
     worker_id: str = ""
-    """Only while it is in progress, as is `heartbeat`."""
-    heartbeat: int = 0
+    """Only while it is in progress."""
+    heartbeat: int
+    """While it is in progress; otherwise 0: the forerunner's client needs a number."""
     run_at: int = 0
     ready_at: int = 0
     """When it became claimable again; absent: it has been since it was created."""
@@ -214,13 +215,13 @@ class JobFields(Result):
     ended_at: int = 0
 
 
-class ListedJobView(JobFields):
+class ListedJobView(JobFields, kw_only=True):
     """A job as lists show it: without its errors and its result."""
 
     last_error: ErrorSummary | UnsetType = UNSET
 
 
-class JobView(JobFields):
+class JobView(JobFields, kw_only=True):
     """A job with everything known about it."""
 
     lease_ms: int = 0

@@ -122,7 +122,7 @@ async def test_job_is_shown_with_all_that_is_known(served: Served) -> None:
     assert msgspec.msgpack.decode(encode_message(view, Encoding.MSGPACK)) == {
         "id": "j", "status": "completed", "payload": 1, "type": "", "createdAt": 0,
         "attempts": 2, "maxAttempts": 3, "resultTtlMs": 9, "endedAt": 7, "result": [2],
-        "startedAt": 6,
+        "startedAt": 6, "heartbeat": 0,
         "errors": [
             {"type": "E", "message": "m", "traceback": "trace", "attempt": 1, "at": 5,
              "startedAt": 4, "workerId": "w"}

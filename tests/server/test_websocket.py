@@ -21,10 +21,16 @@ async def test_forerunners_messages(served: Served) -> None:
     submitted = await client.call("submitJob", {"payload": {"task": "x"}, "type": "test"})
     assert submitted.keys() == {"id", "ok", "result"}
     job_id = submitted["result"]["jobId"]
+    # Its client decodes a number there, of every job.
+    [listed] = (await client.call("listJobs", {}))["result"]["jobs"]
+    assert listed["heartbeat"] == 0
+    assert (await client.call("getJob", {"jobId": job_id}))["result"]["heartbeat"] == 0
     claimed = await client.call("claimJob", {"workerId": "w1", "types": ["test"]})
     assert (claimed["result"]["jobId"], claimed["result"]["payload"]) == (job_id, {"task": "x"})
     held = {"workerId": "w1", "jobId": job_id}
     assert (await client.call("heartbeat", held))["result"] == {}
+    [listed] = (await client.call("listJobs", {}))["result"]["jobs"]
+    assert listed["heartbeat"] > 0
     assert (await client.call("completeJob", held))["result"] == {}
     lost = await client.call("completeJob", held)
     assert (lost["ok"], lost["error"]["_tag"]) == (False, "JobNotHeld")
