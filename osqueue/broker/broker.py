@@ -166,6 +166,16 @@ class Broker:
         return self._leadership.obstacle() or self._calls.obstacle
 
     @property
+    def stall(self) -> str:
+        """Why this broker, which leads, may not answer without a write; empty: it may, or does not
+        lead."""
+        if self._term is None or self.is_trusted_leader:
+            return ""
+        since_ms = self._clock.steady_ms() - self._term.proven_ms
+        why = self._calls.obstacle or "the store has not answered its write yet"
+        return f"no write of it has landed for {since_ms} ms: {why}"
+
+    @property
     def epoch(self) -> int:
         """The newest term that this broker knows of; 0 before the first load."""
         header = self._leadership.header

@@ -12,7 +12,7 @@ import trio
 
 from osqueue.broker.history import Attempt
 from osqueue.broker.statistics import Statistics
-from osqueue.broker.trouble import Trouble
+from osqueue.broker.trouble import EndedTrouble, Trouble
 from osqueue.clocks import Clock
 from osqueue.core.document import HEAD_BYTES_MAX
 from osqueue.core.writes.effects import LoadDocument, WriteDocument
@@ -179,14 +179,14 @@ class StoreCalls:
         self._note_failed(effect, started_ms, "unknown")
         timed_out_ms = effect.timeout_ms if deadline.cancelled_caught else None
         if timed_out_ms is not None and self._write_trouble.is_news(
-            "late", self._clock.steady_ms()
+            "late", self._clock.steady_ms(), began_ms=started_ms
         ):
             log.warning("a write was not answered in time", timeout_ms=timed_out_ms)
         machine.write_outcome_unknown(timed_out_ms=timed_out_ms)
 
     def _report(self, failure: WriteFailure, error: StoreError, machine: Machine) -> None:
         if failure == "conflicted":
-            self._write_trouble.end()
+            self._write_trouble.end(self._clock.steady_ms())
             machine.write_conflicted()
             return
         if self._write_trouble.is_news(type(error).__name__, self._clock.steady_ms()):
@@ -205,12 +205,12 @@ class StoreCalls:
             machine.write_not_applied(self._clock.steady_ms())
 
     def _note_written(self) -> None:
-        if (ended := self._write_trouble.end()) > 1:
-            log.info("the store takes writes again", failures=ended)
+        if (ended := self._write_trouble.end(self._clock.steady_ms())).is_news:
+            log.info("the store takes writes again", **_ended_fields(ended))
 
     def _note_read(self) -> None:
-        if (ended := self._read_trouble.end()) > 1:
-            log.info("the store can be read again", failures=ended)
+        if (ended := self._read_trouble.end(self._clock.steady_ms())).is_news:
+            log.info("the store can be read again", **_ended_fields(ended))
 
     def _note_failed(
         self, effect: WriteDocument, started_ms: int, outcome: Literal["conflict", "unknown"]
@@ -283,6 +283,10 @@ class StoreCalls:
 
 
 RETRIED = "it is tried again; act on the reason if it stays so"
+
+
+def _ended_fields(ended: EndedTrouble) -> dict[str, int]:
+    return {"failures": ended.failures_count, "lasted_ms": ended.lasted_ms}
 
 
 def _advice(error: StoreError) -> str:

@@ -2,9 +2,26 @@
 
 from __future__ import annotations
 
-__all__ = ["Trouble"]
+from typing import NamedTuple
+
+__all__ = ["EndedTrouble", "Trouble"]
 
 TOLD_EVERY_MS = 30_000
+_STALL_MS_MIN = 1_000
+"""What callers have felt, though it was one failure."""
+
+
+class EndedTrouble(NamedTuple):
+    """Failures in a row that a success has ended."""
+
+    failures_count: int
+    lasted_ms: int
+    """From the beginning of the first call that failed."""
+
+    @property
+    def is_news(self) -> bool:
+        """Whether to tell that it is over: not so of one call that failed at once."""
+        return self.failures_count > 1 or self.lasted_ms >= _STALL_MS_MIN
 
 
 class Trouble:
@@ -17,9 +34,15 @@ class Trouble:
         """Of the last failure; empty after a success."""
         self._told_ms = 0
         self._failed_ms = 0
+        self._began_ms = 0
 
-    def is_news(self, kind: str, steady_ms: int) -> bool:
-        """Note a failure, and whether to tell it: the first of its kind, and one each 30 s."""
+    def is_news(self, kind: str, steady_ms: int, *, began_ms: int | None = None) -> bool:
+        """Note a failure, and whether to tell it: the first of its kind, and one each 30 s.
+
+        `began_ms` is when the call began that failed; None: now.
+        """
+        if not self.failures_count:
+            self._began_ms = steady_ms if began_ms is None else began_ms
         self.failures_count += 1
         self._failed_ms = steady_ms
         if kind == self.kind and steady_ms < self._told_ms + TOLD_EVERY_MS:
@@ -31,7 +54,9 @@ class Trouble:
         """Whether it is more than one failure, and goes on. Calls that nobody makes do not fail."""
         return self.failures_count > 1 and steady_ms <= self._failed_ms + TOLD_EVERY_MS
 
-    def end(self) -> int:
-        """Note a success. Returns the failures in a row that it ends."""
-        ended, self.failures_count, self.kind = self.failures_count, 0, ""
+    def end(self, steady_ms: int) -> EndedTrouble:
+        """Note a success. Returns what it ends, which may be nothing."""
+        lasted_ms = steady_ms - self._began_ms if self.failures_count else 0
+        ended = EndedTrouble(self.failures_count, lasted_ms)
+        self.failures_count, self.kind = 0, ""
         return ended

@@ -122,6 +122,11 @@ class GroupCommit:
         return self.header.epoch
 
     @property
+    def proven_ms(self) -> int:
+        """Steady time up to which it is known to have led: when its last landed write began."""
+        return self._proven_ms
+
+    @property
     def ending(self) -> QueueError | None:
         """What to answer instead of enqueueing, once the term is over; None while it goes on."""
         return None if self._step_down is None else self._step_down.error

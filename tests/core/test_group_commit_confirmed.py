@@ -107,6 +107,7 @@ def test_confirming_write_is_a_heartbeat() -> None:
     leader = lead()
     leader.wait(BEAT_MS - 1)
     leader.answer(CONFIRMED)
+    assert leader.term.proven_ms == leader.steady_ms
     assert leader.expect(WaitUntil).steady_ms == leader.steady_ms + BEAT_MS
 
 

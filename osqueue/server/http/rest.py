@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import trio
 
-from osqueue.core.errors import InvalidRequest, NotLeader, QueueError
+from osqueue.core.errors import InvalidRequest, NotLeader, QueueError, Unavailable
 from osqueue.protocol.codec import Encoding, Frame, decode_frame, encode_message, encode_replies
 from osqueue.protocol.error_codes import error_from_wire, error_to_wire
 from osqueue.protocol.messages import WireErrorReply, WireRequest
@@ -167,6 +167,10 @@ class RestFrontEnd:
         broker = self.dispatcher.broker
         if broker.is_trusted_leader and not self.dispatcher.is_draining:
             await response.send(200, encode_message({"status": "ok"}, response.encoding))
+            return
+        if broker.stall and not self.dispatcher.is_draining:
+            stalled = Unavailable(f"This broker leads, but is stalled: {broker.stall}")
+            await response.refuse(HttpRefusal(503, stalled))
             return
         error = NotLeader(
             "; ".join(filter(None, ("This broker does not lead, or is stopping", broker.obstacle))),

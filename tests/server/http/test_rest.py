@@ -13,6 +13,7 @@ from osqueue.core.limits import Limits
 from osqueue.settings import Settings
 from storage_adapters.memory import MemoryStore
 from storage_adapters.throttled import Throttle
+from tests.broker.scripted_store import Put, ScriptedStore
 from tests.server.harness import Served, serve
 
 UTF_16 = {"Content-Type": 'application/json; charset="UTF-16"'}
@@ -389,6 +390,32 @@ async def test_readiness_tells_an_operator_that_the_clock_is_off(
     told = f"This broker does not lead, or is stopping; {clock}"
     assert ready.json()["message"] == told
     assert refused.json()["message"] == f"this broker does not lead: {clock}"
+
+
+async def test_readiness_of_a_stalled_leader_tells_what_stalls(
+    seeded_random: random.Random,
+) -> None:
+    settings = Settings(
+        broker_port=0,
+        storage_backend="memory",
+        broker_heartbeat_interval_ms=20,
+        broker_heartbeat_timeout_ms=60,
+        lease_ms=1_000,
+    )
+    store = ScriptedStore()
+    async with trio.open_nursery() as nursery:
+        served = await serve(nursery, settings, seeded_random, store=store)
+        assert served.broker.stall == ""
+        store.always = Put.REFUSE
+        with trio.fail_after(3):
+            while "its log says why" not in served.broker.stall:
+                await trio.lowlevel.checkpoint()
+        ready = await served.request("GET", "/readyz")
+        nursery.cancel_scope.cancel()
+    assert (ready.status, ready.json()["_tag"]) == (503, "Unavailable")
+    message = ready.json()["message"]
+    assert message.startswith("This broker leads, but is stalled: no write of it has landed for ")
+    assert message.endswith(" ms: the store does not take its writes, its log says why")
 
 
 class TestSmallQueue:
