@@ -214,15 +214,6 @@ MUTANTS = [
         killed_by="world",
     ),
     Mutant(
-        name="a slow store does not lengthen the timeout",
-        file="osqueue/core/writes/write_pace.py",
-        old="4 * self.slowest_ms, 3 * self.heartbeat_interval_ms)",
-        new="1)",
-        killed_by="tests/core/writes/test_write_pace.py::"
-        "test_pace_of_a_slow_store_keeps_its_relations",
-        because="the lead goes from hand to hand, and everything stays right",
-    ),
-    Mutant(
         name="a wall clock that jumps is followed",
         file="osqueue/core/clocks/queue_time.py",
         old="        return steady_ms + known_ms\n",

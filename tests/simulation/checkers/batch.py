@@ -53,6 +53,8 @@ class Arrivals:
         self._open: dict[SimulatedTicket, bool] = {}
         """And whether they came after the drain had begun."""
         self._gone: set[SimulatedTicket] = set()
+        self._leaving: set[SimulatedTicket] = set()
+        """Gone before the last batch was sent."""
         self._gone_claims: set[ClaimKey] = set()
 
     def arrived(self, ticket: SimulatedTicket, *, is_draining: bool) -> None:
@@ -75,10 +77,12 @@ class Arrivals:
 
     def snapshot(self) -> Snapshot:
         """What a batch that is formed now may hold."""
-        reached = [(ticket, ticket in self._gone, late) for ticket, late in self._open.items()]
-        for ticket in self._gone:
-            del self._open[ticket]  # If it is not in this batch it was in one before.
-        self._gone.clear()
+        gone = self._gone | self._leaving
+        reached = [(ticket, ticket in gone, late) for ticket, late in self._open.items()]
+        for ticket in self._leaving:
+            self._open.pop(ticket, None)
+        # Not at once: this batch may have been formed before they came, and sent later.
+        self._leaving, self._gone = self._gone, set()
         return Snapshot(reached, set(self._gone_claims))
 
 
