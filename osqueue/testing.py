@@ -285,6 +285,7 @@ class InProcessQueue:
             f"http://{ADDRESS}",
             transport=lambda traffic: InProcessTransport(traffic, endpoint.answer),
             random=self._random,
+            clock=TrioClock(),
         )
 
     @property

@@ -11,6 +11,11 @@ unanswered (or was answered OutcomeUnknown) a copy may still be applied at any m
 settles the mutation, and a refusal becomes OutcomeUnknown for the caller. NotLeader and Unavailable
 applied nothing and are repeated; so are reads, heartbeats and claims, which carry no sequence: a
 claim is recognised by its claim id, and a long poll must not pin the floor.
+
+Time. The broker forgets a client that it has not heard for fifteen minutes. So no mutation is sent
+later than five minutes after its call, of a clock that runs while the machine is suspended: what is
+over is settled by whoever takes it to send it, however late a timer is. The client's id lives on:
+the floor lies above all that was given up by then, and keeps late copies of it out.
 """
 
 from __future__ import annotations
@@ -175,11 +180,18 @@ class Calls:
         return call
 
     def take_frame(
-        self, *, bytes_wanted: int, bytes_max: int, requests_max: int, with_waiting: bool
+        self,
+        *,
+        now_ms: float,
+        bytes_wanted: int,
+        bytes_max: int,
+        requests_max: int,
+        with_waiting: bool,
     ) -> list[Call]:
         """What to send next, marked as in flight; empty: nothing for now.
 
         Args:
+            now_ms: of the steady clock. Calls whose time is over are given up, not taken.
             bytes_wanted: stop once the frame has so many bytes.
             bytes_max: what the broker takes; a single call beyond it is refused here.
             requests_max: calls in one frame.
@@ -195,6 +207,10 @@ class Calls:
                 call = queue[0]
                 if call.state != "queued":
                     queue.popleft()
+                    continue
+                if call.deadline_ms <= now_ms:
+                    queue.popleft()
+                    self._give_up(call)
                     continue
                 call_bytes = len(call.params) + REQUEST_BYTES_EXTRA
                 if call_bytes > bytes_max and not call.is_unanswered:
@@ -212,11 +228,13 @@ class Calls:
                 frame.append(call)
         return frame
 
-    def take_waiting(self) -> Call | None:
-        """The next long poll, for a transport that sends each by itself."""
+    def take_waiting(self, *, now_ms: float) -> Call | None:
+        """The next long poll, for a transport that sends each by itself; see `take_frame`."""
         while self._waiting:
             call = self._waiting.popleft()
-            if call.state == "queued":
+            if call.state == "queued" and call.deadline_ms <= now_ms:
+                self._give_up(call)
+            elif call.state == "queued":
                 call.state = "in flight"
                 call.attempts += 1
                 return call
@@ -272,13 +290,16 @@ class Calls:
         for call in calls:
             call.is_on_wire = False
 
-    def release(self, calls: Sequence[Call]) -> bool:
+    def release(self, calls: Sequence[Call], *, now_ms: float) -> bool:
         """The first byte of these calls is about to be sent.
 
         Returns:
             False where it must not be: the wait for one of them is over, and its caller was told
             that nothing was sent. Then none of them is on the wire.
         """
+        for call in calls:
+            if call.state != "settled" and call.deadline_ms <= now_ms:
+                self._give_up(call)
         if any(call.state == "settled" for call in calls):
             return False
         for call in calls:
@@ -315,12 +336,15 @@ class Calls:
         """Give up the calls whose time is over."""
         expired = [call for call in self._open.values() if call.deadline_ms <= now_ms]
         for call in expired:
-            if call.state == "in flight":
-                self._note_unanswered(call)
-                if call.is_on_wire:
-                    before = f"; before that, {call.trouble}" if call.trouble else ""
-                    call.trouble = f"no answer in time{before}"
-            self._settle_with_error(call, _gave_up(call))
+            self._give_up(call)
+
+    def _give_up(self, call: Call) -> None:
+        if call.state == "in flight":
+            self._note_unanswered(call)
+            if call.is_on_wire:
+                before = f"; before that, {call.trouble}" if call.trouble else ""
+                call.trouble = f"no answer in time{before}"
+        self._settle_with_error(call, _gave_up(call))
 
     def wake_delayed(self, now_ms: float) -> bool:
         """Queue the calls whose backoff is over; whether there were any."""

@@ -25,6 +25,7 @@ from osqueue.client.results import (
     SubmittedJobs,
 )
 from osqueue.client.values import encode_value
+from osqueue.clocks import Clock
 from osqueue.core.errors import InvalidRequest, QueueFull
 from osqueue.core.retry_policy import RetryPolicy
 from osqueue.protocol.params import (
@@ -66,6 +67,7 @@ class Client(OperatorCalls):
             for (`wait_ms`) comes on top. Then it raises Unavailable, or OutcomeUnknown if it may
             have been applied.
         random: for ids and jitter; by default the system's.
+        clock: counts `timeout_s`, also while the machine is suspended; by default the machine's.
 
     Cancellation: a cancelled call stops waiting, at once. What it asked for may still be applied,
     unless it had not been sent. Jobs that a cancelled claim was given are handed back.
@@ -78,8 +80,11 @@ class Client(OperatorCalls):
         transport: TransportKind = "websocket",
         timeout_s: float = 300.0,
         random: random_module.Random | None = None,
+        clock: Clock | None = None,
     ) -> None:
-        super().__init__(target, transport=transport, timeout_s=timeout_s, random=random)
+        super().__init__(
+            target, transport=transport, timeout_s=timeout_s, random=random, clock=clock
+        )
 
     async def submit(
         self,

@@ -20,6 +20,7 @@ from osqueue.client.session import Session
 from osqueue.client.transports.http_transport import HttpTransport
 from osqueue.client.transports.traffic import Traffic, Transport
 from osqueue.client.transports.websocket_transport import WebSocketTransport
+from osqueue.clocks import Clock, SleepCountingClock
 from osqueue.core.limits import CLIENT_REPEAT_MS_MAX
 from osqueue.protocol.params import Params
 
@@ -44,6 +45,7 @@ class Connection:
         transport: TransportKind = "websocket",
         timeout_s: float = CLIENT_REPEAT_MS_MAX / 1_000,
         random: random_module.Random | None = None,
+        clock: Clock | None = None,
     ) -> None:
         if not 0 < timeout_s * 1_000 <= CLIENT_REPEAT_MS_MAX:
             raise ValueError(
@@ -53,6 +55,7 @@ class Connection:
         self._make_transport = _find_transport(transport)
         self._is_networked = not callable(transport)
         self._timeout_ms = int(timeout_s * 1_000) or 1
+        self._clock = clock or SleepCountingClock()
         self._random = random or random_module.Random()
         self._make = RequestMaker(self._random)
         self._session: Session | None = None
@@ -69,6 +72,7 @@ class Connection:
             discovery=self._discovery,
             transport=self._make_transport,
             timeout_ms=self._timeout_ms,
+            clock=self._clock,
             random=self._random,
         )
         self._nursery_manager = trio.open_nursery()

@@ -14,7 +14,8 @@ from osqueue.client.calls import Call, Calls
 from osqueue.client.discovery import Discovery
 from osqueue.client.route import BrokerUrl, Route
 from osqueue.client.transports.bell import Bell
-from osqueue.client.transports.traffic import Traffic, Transport, steady_ms
+from osqueue.client.transports.traffic import Traffic, Transport
+from osqueue.clocks import Clock
 from osqueue.core.errors import QueueError
 from osqueue.core.ids import make_client_id
 from osqueue.core.limits import CLIENT_REPEAT_MS_MAX
@@ -38,6 +39,7 @@ class Session:
         discovery: where to look for the leader when no broker is configured.
         transport: makes the kind of connection.
         timeout_ms: how long a call is repeated.
+        clock: whose steady time says when that is over.
         random: for the client's id and for jitter.
     """
 
@@ -48,6 +50,7 @@ class Session:
         discovery: Discovery | None,
         transport: Callable[[Traffic], Transport],
         timeout_ms: int,
+        clock: Clock,
         random: random_module.Random,
     ) -> None:
         assert 0 < timeout_ms <= CLIENT_REPEAT_MS_MAX
@@ -58,7 +61,9 @@ class Session:
             Route(brokers, random),
             discovery,
             client_id=make_client_id(random.getrandbits(96)),
+            clock=clock,
         )
+        self._steady_ms = clock.steady_ms
         self._discovery = discovery
         self._transport = transport(self.traffic)
         self.has_events = self._transport.has_events
@@ -129,7 +134,7 @@ class Session:
         if self._is_closed:
             raise trio.ClosedResourceError("the client is closed")
         call = self.calls.add(
-            method, params, now_ms=steady_ms(), is_sequenced=is_sequenced, wait_ms=wait_ms
+            method, params, now_ms=self._steady_ms(), is_sequenced=is_sequenced, wait_ms=wait_ms
         )
         self.traffic.outbox.ring()
         self.traffic.clock.ring()
@@ -187,11 +192,11 @@ class Session:
         while True:
             next_delayed_ms = calls.next_delayed_ms()
             if next_delayed_ms is not None:
-                await trio.sleep(min(max(next_delayed_ms - steady_ms(), 0) / 1_000, TICK_S))
+                await trio.sleep(min(max(next_delayed_ms - self._steady_ms(), 0) / 1_000, TICK_S))
             else:
                 with trio.move_on_after(TICK_S if calls.open_count else math.inf):
                     await clock.wait()
-            now_ms = steady_ms()
+            now_ms = self._steady_ms()
             calls.expire(now_ms)
             if calls.wake_delayed(now_ms):
                 self.traffic.outbox.ring()

@@ -39,9 +39,15 @@ class Book:
         return self.calls.add("claimJobs", b"\x80", now_ms=0, is_sequenced=False, wait_ms=wait_ms)
 
     def send(
-        self, *, bytes_wanted: int = 10_000, bytes_max: int = 100_000, requests_max: int = 100_000
+        self,
+        *,
+        now_ms: float = 0,
+        bytes_wanted: int = 10_000,
+        bytes_max: int = 100_000,
+        requests_max: int = 100_000,
     ) -> list[Call]:
         return self.calls.take_frame(
+            now_ms=now_ms,
             bytes_wanted=bytes_wanted,
             bytes_max=bytes_max,
             requests_max=requests_max,
@@ -363,7 +369,7 @@ def test_a_call_that_is_held_was_not_sent() -> None:
     book.calls.hold(book.send())
     book.calls.expire(2_000)
     assert isinstance(call.error, Unavailable)
-    assert not book.calls.release([call])
+    assert not book.calls.release([call], now_ms=0)
     assert not book.calls.has_loose_ends
 
 
@@ -371,7 +377,7 @@ def test_a_call_that_was_released_may_have_been_sent() -> None:
     book = Book()
     call = book.mutate()
     book.calls.hold(book.send())
-    assert book.calls.release([call])
+    assert book.calls.release([call], now_ms=0)
     book.calls.expire(2_000)
     assert isinstance(call.error, OutcomeUnknown)
 
@@ -382,7 +388,7 @@ def test_a_held_call_of_a_cancelled_caller_is_forgotten_and_holds_back_its_frame
     frame = book.send()
     book.calls.hold(frame)
     book.calls.abandon(first)
-    assert not book.calls.release(frame)
+    assert not book.calls.release(frame, now_ms=0)
     book.calls.attempts_not_made(frame, reason=REASON)
     assert book.send() == [second]
     assert book.calls.floor == second.sequence == 2
@@ -425,3 +431,47 @@ def test_giving_up_on_an_answer_tells_what_the_broker_said_before() -> None:
     book.send()
     book.calls.expire(4_000)
     assert str(never_answered.error) == "gave up after 1 attempt, the last one: no answer in time"
+
+
+# A clock that has run on while the machine was suspended: no timer has run yet.
+
+
+def test_mutation_whose_time_is_over_is_not_repeated() -> None:
+    book = Book(timeout_ms=1_000)
+    call = book.mutate()
+    book.send()
+    book.lose()
+    assert book.send(now_ms=3_600_000) == []
+    assert book.settled == [call]
+    assert isinstance(call.error, OutcomeUnknown)
+    assert "may have been applied" in call.error.message
+    # The floor has passed it: a late copy of it is kept out.
+    assert book.calls.floor == 2
+
+
+def test_call_whose_time_is_over_before_its_first_attempt_is_not_sent() -> None:
+    book = Book(timeout_ms=1_000)
+    late, read = book.mutate(), book.read()
+    fresh = book.mutate(now_ms=3_600_000)
+    assert book.send(now_ms=3_600_000) == [fresh]
+    assert fresh.sequence == 1
+    assert book.settled == [read, late]
+    assert isinstance(late.error, Unavailable)
+
+
+def test_long_poll_whose_time_is_over_is_not_sent() -> None:
+    book = Book(timeout_ms=1_000)
+    late, fresh = book.read(wait_ms=500), book.read(wait_ms=5_000)
+    assert book.calls.take_waiting(now_ms=1_500) is fresh
+    assert book.settled == [late]
+
+
+def test_body_whose_time_is_over_when_it_is_about_to_be_sent_is_withdrawn() -> None:
+    book = Book(timeout_ms=1_000)
+    call, other = book.mutate(), book.mutate(now_ms=3_600_000)
+    frame = book.send()
+    book.calls.hold(frame)
+    assert not book.calls.release(frame, now_ms=3_600_000)
+    assert book.settled == [call]
+    assert isinstance(call.error, Unavailable)
+    assert other.state == "in flight"

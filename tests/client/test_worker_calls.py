@@ -149,7 +149,11 @@ class AnswersOnClosing:
         self._traffic.is_connected = True
         while True:
             self._sent += self._traffic.calls.take_frame(
-                bytes_wanted=1_000, bytes_max=1_000, requests_max=10, with_waiting=True
+                now_ms=self._traffic.steady_ms(),
+                bytes_wanted=1_000,
+                bytes_max=1_000,
+                requests_max=10,
+                with_waiting=True,
             )
             await self._traffic.outbox.wait()
 
@@ -189,7 +193,11 @@ class AnswersWithdrawals:
         claimed = msgspec.Raw(msgspec.msgpack.encode({"jobs": [{**job, "payload": None}]}))
         while True:
             frame = calls.take_frame(
-                bytes_wanted=1_000, bytes_max=1_000, requests_max=10, with_waiting=True
+                now_ms=self._traffic.steady_ms(),
+                bytes_wanted=1_000,
+                bytes_max=1_000,
+                requests_max=10,
+                with_waiting=True,
             )
             if not frame:
                 await self._traffic.outbox.wait()

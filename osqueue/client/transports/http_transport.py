@@ -14,10 +14,10 @@ import httpx
 import msgspec
 import trio
 
-from osqueue.client.calls import Call, Calls
+from osqueue.client.calls import Call
 from osqueue.client.route import BrokerUrl
 from osqueue.client.transports.frames import NO_RESULT, decode_error, decode_frame, encode_frame
-from osqueue.client.transports.traffic import RETIRE_S, Traffic, describe_trouble, steady_ms
+from osqueue.client.transports.traffic import RETIRE_S, Traffic, describe_trouble
 from osqueue.core.errors import NotLeader, QueueError
 from osqueue.core.limits import Limits
 from osqueue.protocol.messages import METHODS
@@ -121,6 +121,7 @@ class _Visit:
         calls = self._traffic.calls
         while not self._is_leaving.is_set():
             frame = calls.take_frame(
+                now_ms=self._traffic.steady_ms(),
                 bytes_wanted=BATCH_BYTES_WANTED,
                 bytes_max=_LIMITS.frame_bytes_max,
                 requests_max=BATCH_REQUESTS_MAX,
@@ -143,7 +144,7 @@ class _Visit:
             else:
                 error = decode_error(response.content)
                 for call in frame:
-                    calls.answered_error(call.call_id, error, now_ms=steady_ms())
+                    calls.answered_error(call.call_id, error, now_ms=self._traffic.steady_ms())
                 self._traffic.clock.ring()
                 not_leader = error if isinstance(error, NotLeader) else None
         except _Withdrawn:
@@ -161,7 +162,7 @@ class _Visit:
 
     async def _send_waiting(self) -> None:
         while not self._is_leaving.is_set():
-            call = self._traffic.calls.take_waiting()
+            call = self._traffic.calls.take_waiting(now_ms=self._traffic.steady_ms())
             if call is not None:
                 await self._send_one(call)
             else:
@@ -177,7 +178,7 @@ class _Visit:
                 self._traffic.route.served()
             else:
                 error = decode_error(response.content)
-                calls.answered_error(call.call_id, error, now_ms=steady_ms())
+                calls.answered_error(call.call_id, error, now_ms=self._traffic.steady_ms())
                 self._traffic.clock.ring()
                 self._note_not_leader(error)
         except _Withdrawn:
@@ -214,7 +215,7 @@ class _Visit:
             "POST", path, headers={"Content-Length": str(len(body))}, timeout=timeout or _TIMEOUT
         )
         self._traffic.calls.hold(calls)
-        request.stream = _Body(body, self._traffic.calls, calls)
+        request.stream = _Body(body, self._traffic, calls)
         return request
 
     def _note_not_leader(self, error: QueueError | None) -> None:
@@ -232,9 +233,9 @@ class _Body(httpx.AsyncByteStream):
     connection breaks: Trio then warns of it.
     """
 
-    def __init__(self, body: bytes, open_calls: Calls, calls: Sequence[Call]) -> None:
+    def __init__(self, body: bytes, traffic: Traffic, calls: Sequence[Call]) -> None:
         self._pieces = iter((body,))
-        self._open_calls = open_calls
+        self._traffic = traffic
         self._calls = calls
 
     def __aiter__(self) -> AsyncIterator[bytes]:
@@ -242,7 +243,8 @@ class _Body(httpx.AsyncByteStream):
 
     async def __anext__(self) -> bytes:
         for piece in self._pieces:
-            if not self._open_calls.release(self._calls):
+            traffic = self._traffic
+            if not traffic.calls.release(self._calls, now_ms=traffic.steady_ms()):
                 raise _Withdrawn
             return piece
         raise StopAsyncIteration

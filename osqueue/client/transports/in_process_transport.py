@@ -53,6 +53,7 @@ class InProcessTransport:
                     self._is_refused = False
                     await trio.sleep(NOT_LEADER_S)
                 frame = calls.take_frame(
+                    now_ms=self._traffic.steady_ms(),
                     bytes_wanted=FRAME_BYTES_WANTED,
                     bytes_max=Limits().frame_bytes_max,
                     requests_max=FRAME_REQUESTS_MAX,

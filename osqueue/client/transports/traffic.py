@@ -16,9 +16,10 @@ from osqueue.client.events import Subscriptions
 from osqueue.client.route import BrokerUrl, Route
 from osqueue.client.transports.bell import Bell
 from osqueue.client.transports.frames import Reply, error_of, result_of
+from osqueue.clocks import Clock
 from osqueue.core.errors import NotLeader, QueueError
 
-__all__ = ["Traffic", "Transport", "describe_trouble", "steady_ms"]
+__all__ = ["Traffic", "Transport", "describe_trouble"]
 
 WAKE_SLICE = 160
 """Callers woken in one go: while they call again, the broker works on the ones before."""
@@ -26,11 +27,6 @@ RETIRE_S = 0.2
 """How long a connection to a broker that does not lead is kept for answers under way."""
 
 _log = logging.getLogger("osqueue.client")
-
-
-def steady_ms() -> float:
-    """Trio's clock in milliseconds."""
-    return trio.current_time() * 1_000
 
 
 def describe_trouble(error: BaseException) -> str:
@@ -65,10 +61,18 @@ class Traffic:
     """One client's open calls, and the way to the leader."""
 
     def __init__(
-        self, calls: Calls, route: Route, discovery: Discovery | None, *, client_id: str
+        self,
+        calls: Calls,
+        route: Route,
+        discovery: Discovery | None,
+        *,
+        client_id: str,
+        clock: Clock,
     ) -> None:
         self.calls = calls
         self.route = route
+        self.steady_ms = clock.steady_ms
+        """What decides about every call and every try: it runs while the machine is suspended."""
         self.client_id = client_id
         self.outbox = Bell()
         """Rung when there is something to send."""
@@ -90,7 +94,7 @@ class Traffic:
     async def next_broker(self) -> BrokerUrl:
         """Wait until it is time for another try, and say where."""
         while True:
-            await trio.sleep(self.route.wait_ms(steady_ms()) / 1_000)
+            await trio.sleep(self.route.wait_ms(self.steady_ms()) / 1_000)
             if self._discovery is not None and self.route.broker is None:
                 await self._look_into_store(self._discovery)
             broker = self.route.broker
@@ -101,11 +105,11 @@ class Traffic:
         try:
             found = await discovery.find()
         except QueueError as error:
-            self.route.failed(steady_ms())
+            self.route.failed(self.steady_ms())
             self.calls.refuse_queued(error)
             return
         if isinstance(found, str):
-            self.route.failed(steady_ms())
+            self.route.failed(self.steady_ms())
             self.calls.note_trouble(found)
         else:
             self.route.found(epoch=found[0], address=found[1])
@@ -146,16 +150,16 @@ class Traffic:
         if call_id is None:
             _log.error("the broker could not read a frame: %s", error.message)
         else:
-            self.calls.answered_error(call_id, error, now_ms=steady_ms())
+            self.calls.answered_error(call_id, error, now_ms=self.steady_ms())
 
     def refused(self, error: NotLeader) -> None:
         """The broker does not lead: the next try goes elsewhere."""
         _log.debug("not the leader; epoch %d leads %r", error.epoch, error.broker_address)
-        self.route.refused(steady_ms(), epoch=error.epoch, address=error.broker_address)
+        self.route.refused(self.steady_ms(), epoch=error.epoch, address=error.broker_address)
 
     def failed(self, broker: BrokerUrl, reason: str) -> None:
         """The broker could not be reached, or the connection to it ended."""
         _log.debug("no connection to %s: %s", broker.address, reason)
         self.is_connected = False
         self.calls.note_trouble(f"{broker.address}: {reason}")
-        self.route.failed(steady_ms())
+        self.route.failed(self.steady_ms())

@@ -207,6 +207,7 @@ class _Connection:
         try:
             while self.not_leader is None:
                 frame = calls.take_frame(
+                    now_ms=self._traffic.steady_ms(),
                     bytes_wanted=min(FRAME_BYTES_WANTED, bytes_max),
                     bytes_max=bytes_max,
                     requests_max=requests_max,

@@ -13,6 +13,7 @@ from osqueue.client.calls import Call, Calls
 from osqueue.client.route import BrokerUrl, Route
 from osqueue.client.transports.frames import Reply
 from osqueue.client.transports.traffic import WAKE_SLICE, Traffic, describe_trouble
+from osqueue.clocks import TrioClock
 from osqueue.core.errors import NotLeader
 from osqueue.protocol.messages import WireError
 
@@ -24,14 +25,14 @@ BROKER = BrokerUrl.parse("http://127.0.0.1:1")
 def make_traffic(on_settled: Callable[[Call], None]) -> Traffic:
     seeded = random.Random(1)
     calls = Calls(on_settled, timeout_ms=1_000, random=seeded)
-    return Traffic(calls, Route([BROKER], seeded), None, client_id="c")
+    return Traffic(calls, Route([BROKER], seeded), None, client_id="c", clock=TrioClock())
 
 
 def send(traffic: Traffic, count: int) -> list[Call]:
     for _ in range(count):
         traffic.calls.add("submitJob", b"\x80", now_ms=0, is_sequenced=True)
     return traffic.calls.take_frame(
-        bytes_wanted=10**9, bytes_max=10**9, requests_max=10**6, with_waiting=True
+        now_ms=0, bytes_wanted=10**9, bytes_max=10**9, requests_max=10**6, with_waiting=True
     )
 
 

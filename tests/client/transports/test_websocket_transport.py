@@ -18,6 +18,7 @@ from osqueue.client.calls import Calls
 from osqueue.client.route import BrokerUrl, Route
 from osqueue.client.transports.traffic import Traffic
 from osqueue.client.transports.websocket_transport import WebSocketTransport
+from osqueue.clocks import TrioClock
 from osqueue.core.errors import (
     BrokerProtocolError,
     InvalidRequest,
@@ -312,7 +313,7 @@ async def test_a_silent_broker_is_left(nursery: trio.Nursery) -> None:
     seeded = random.Random(1)
     calls = Calls(lambda call: None, timeout_ms=1_000, random=seeded)
     route = Route([BrokerUrl.parse(f"http://127.0.0.1:{port}")], seeded)
-    traffic = Traffic(calls, route, None, client_id="c")
+    traffic = Traffic(calls, route, None, client_id="c", clock=TrioClock())
     nursery.start_soon(WebSocketTransport(traffic, silence_s=0.1).run)
     await came_back.wait()
     assert trio.current_time() - greeted_at[0] >= 0.2

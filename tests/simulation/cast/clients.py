@@ -19,6 +19,7 @@ __all__ = ["SimulatedClient"]
 
 _FRAME_BYTES_MAX = 8_388_608
 _RETIRE_MS = 200
+_TICK_MS = 250
 
 
 class SimulatedClient:
@@ -47,6 +48,10 @@ class SimulatedClient:
         self._is_alarm_set = False
         self._is_closed = False
 
+    def now_ms(self) -> int:
+        """The clock that decides about its calls: it runs while the machine is suspended."""
+        return self.world.now
+
     def call(
         self,
         request: Request,
@@ -68,12 +73,12 @@ class SimulatedClient:
         call = self.calls.add(
             type(request).__name__,
             b"",
-            now_ms=self.world.now,
+            now_ms=self.now_ms(),
             is_sequenced=is_numbered,
             wait_ms=wait_ms,
         )
         self._records[call.call_id] = (call, record)
-        self.world.at(int(call.deadline_ms), self.process, self._expire, call)
+        self._set_timer(call)
         self._ring()
         return record
 
@@ -135,6 +140,7 @@ class SimulatedClient:
             return
         while self._not_leader is None:
             calls = self.calls.take_frame(
+                now_ms=self.now_ms(),
                 bytes_wanted=262_144,
                 bytes_max=_FRAME_BYTES_MAX,
                 requests_max=self.world.plan.frame_requests,
@@ -156,7 +162,7 @@ class SimulatedClient:
         if self._is_dialling:
             return
         self._is_dialling = True
-        self.world.after(self._route.wait_ms(self.world.now), self.process, self._dial_now)
+        self.world.after(self._route.wait_ms(self.now_ms()), self.process, self._dial_now)
 
     def _dial_now(self) -> None:
         broker = self._route.broker
@@ -178,7 +184,7 @@ class SimulatedClient:
     def _dial_failed(self, reason: str) -> None:
         self._is_dialling = False
         self.calls.note_trouble(reason)
-        self._route.failed(self.world.now)
+        self._route.failed(self.now_ms())
         self._flush()
 
     # Receiving.
@@ -214,14 +220,14 @@ class SimulatedClient:
             record.possible_ms = None
         if self.is_plain and isinstance(error, OutcomeUnknown):
             self.abandon(record)
-        self.calls.answered_error(call_id, error, now_ms=self.world.now)
+        self.calls.answered_error(call_id, error, now_ms=self.now_ms())
 
     def connection_ended(self, connection: Connection) -> None:
         """It broke, or the broker has closed it."""
         if connection is not self._connection:
             return
         self._leave(connection)
-        self._route.failed(self.world.now)
+        self._route.failed(self.now_ms())
         self._keep_going()
 
     def _retire(self, connection: Connection) -> None:
@@ -230,7 +236,7 @@ class SimulatedClient:
         error = self._not_leader
         connection.close()
         self._leave(connection)
-        self._route.refused(self.world.now, epoch=error.epoch, address=error.broker_address)
+        self._route.refused(self.now_ms(), epoch=error.epoch, address=error.broker_address)
         self._keep_going()
 
     def _leave(self, connection: Connection) -> None:
@@ -252,12 +258,26 @@ class SimulatedClient:
 
     def _wake_delayed(self) -> None:
         self._is_alarm_set = False
-        if not self._is_closed and self.calls.wake_delayed(self.world.now):
+        if not self._is_closed and self.calls.wake_delayed(self.now_ms()):
             self._keep_going()
 
-    def _expire(self, call: Call) -> None:
-        if call.state != "settled" and not self._is_closed:
-            self.calls.expire(self.world.now)
+    def _set_timer(self, call: Call) -> None:
+        left_ms = int(call.deadline_ms) - self.now_ms()
+        due_ms = self.awake_ms() + left_ms
+        self.world.after(left_ms, self.process, self._expire, call, due_ms)
+
+    def awake_ms(self) -> int:
+        """Trio's clock, which stands still while the machine is suspended."""
+        return self.world.now - self.process.paused_ms
+
+    def _expire(self, call: Call, due_ms: int) -> None:
+        if call.state == "settled" or self._is_closed:
+            return
+        rest_ms = due_ms - self.awake_ms()
+        if rest_ms > 0:
+            # A wait goes on for its rest after a suspension; the session looks every tick.
+            self.world.after(min(rest_ms, _TICK_MS), self.process, self._expire, call, due_ms)
+        self.calls.expire(self.now_ms())
 
     def _settled(self, call: Call) -> None:
         if call.call_id not in self._records:

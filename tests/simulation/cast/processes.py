@@ -67,6 +67,9 @@ class Process:
         self.machine = machine
         self.is_gone = False
         self.is_paused = False
+        self.paused_ms = 0
+        """All its pauses so far: what a clock that stands still in suspend has left out."""
+        self._paused_since_ms = 0
         self.deferred: list[tuple[Callable[..., None], tuple[Any, ...]]] = []
         self.random = random_module.Random(world.random.getrandbits(64))
 
@@ -83,6 +86,7 @@ class Process:
         if self.is_paused or self.is_gone:
             return
         self.is_paused = True
+        self._paused_since_ms = self.world.now
         self.world.note(f"{self!r} paused for {duration_ms} ms")
         # Without a process: its own events wait until it goes on.
         self.world.after(duration_ms, None, self.go_on)
@@ -92,6 +96,7 @@ class Process:
         if not self.is_paused or self.is_gone:
             return
         self.is_paused = False
+        self.paused_ms += self.world.now - self._paused_since_ms
         self.world.note(f"{self!r} goes on")
         deferred, self.deferred = self.deferred, []
         if self.world.random.random() < 0.5:

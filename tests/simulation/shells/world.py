@@ -19,6 +19,7 @@ import trio
 from osqueue.broker import change_feed
 from osqueue.broker.broker import Broker
 from osqueue.client import Client
+from osqueue.clocks import TrioClock
 from osqueue.server.serving import Server
 from tests.simulation.checkers.views import Violation
 from tests.simulation.plan import Coverage
@@ -152,6 +153,7 @@ class World:
             self.broker_urls,
             timeout_s=timeout_s or self.plan.client_timeout_s,
             random=random_module.Random(self.random.getrandbits(64)),
+            clock=TrioClock(),
         )
         crash_at = float("inf")
         if self.strikes("client crashes"):
