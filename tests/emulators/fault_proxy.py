@@ -14,7 +14,7 @@ from enum import Enum
 
 import trio
 
-__all__ = ["Fault", "FaultProxy"]
+__all__ = ["Fault", "FaultProxy", "ask_bucket", "receive_message"]
 
 _LATE_S = 0.05
 """From when the client has hung up: it looks at once."""
@@ -64,7 +64,7 @@ class FaultProxy:
     async def _serve_connection(self, client: trio.SocketStream) -> None:
         try:
             async with client, await trio.open_tcp_stream("127.0.0.1", self._port) as bucket:
-                while request := await _receive_message(client):
+                while request := await receive_message(client):
                     if not await self._serve_request(request, client, bucket):
                         return
         except (trio.BrokenResourceError, trio.ClosedResourceError):
@@ -77,7 +77,7 @@ class FaultProxy:
         """Whether the connection goes on."""
         if not request.startswith(_WRITES) or self._spared_left:
             self._spared_left -= request.startswith(_WRITES)
-            await client.send_all(await _ask(bucket, request))
+            await client.send_all(await ask_bucket(bucket, request))
             return True
         self._spared_left = self._random.randint(0, self._spared_max)
         self.spoiled_count += 1
@@ -88,14 +88,14 @@ class FaultProxy:
                 _reset(client)
                 return False
             case Fault.STORE_THEN_503 | Fault.STORE_THEN_500:
-                await _ask(bucket, request)
+                await ask_bucket(bucket, request)
                 await client.send_all(_error(503 if self._fault is Fault.STORE_THEN_503 else 500))
             case Fault.STORE_THEN_RESET:
-                await _ask(bucket, request)
+                await ask_bucket(bucket, request)
                 _reset(client)
                 return False
             case Fault.STORE_THEN_CUT:
-                answer = await _ask(bucket, request)
+                answer = await ask_bucket(bucket, request)
                 await client.send_all(answer[: answer.index(b"\r\n\r\n") // 2])
                 return False
             case Fault.STORE_LATE:
@@ -103,15 +103,15 @@ class FaultProxy:
                 self._nursery.start_soon(self._store_late, request)
                 return False
             case Fault.STORE_TWICE:
-                answer = await _ask(bucket, request)
-                await _ask(bucket, request)
+                answer = await ask_bucket(bucket, request)
+                await ask_bucket(bucket, request)
                 await client.send_all(answer)
         return True
 
     async def _store_late(self, request: bytes) -> None:
         await trio.sleep(_LATE_S)
         async with await trio.open_tcp_stream("127.0.0.1", self._port) as bucket:
-            await _ask(bucket, request)
+            await ask_bucket(bucket, request)
 
 
 def _error(status: int) -> bytes:
@@ -124,12 +124,13 @@ def _reset(stream: trio.SocketStream) -> None:
     stream.socket.close()
 
 
-async def _ask(bucket: trio.SocketStream, request: bytes) -> bytes:
+async def ask_bucket(bucket: trio.SocketStream, request: bytes) -> bytes:
+    """Send a request and receive its answer."""
     await bucket.send_all(request)
-    return await _receive_message(bucket)
+    return await receive_message(bucket)
 
 
-async def _receive_message(stream: trio.SocketStream) -> bytes:
+async def receive_message(stream: trio.SocketStream) -> bytes:
     """One request or answer whole; empty where the peer has ended the connection.
 
     Both sides say their lengths, or send pieces that do, and neither sends ahead.

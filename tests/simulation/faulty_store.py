@@ -1,8 +1,8 @@
 """A store with one object and every fault that a bucket has shown; it keeps all versions.
 
-It keeps the contract of `storage_adapters/contract.py`: an attempt that is told to be refused by
-its condition, or not applied, never lands; a read that starts after a write has ended sees it.
-Everything else may happen: late, twice, without an answer.
+It keeps the contract of `storage_adapters/contract.py`: an attempt that was never sent never lands;
+a read that starts after a write has ended sees it. Everything else may happen: late, twice, without
+an answer, with the answer to another copy, or of somebody who is not the store.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from tests.simulation.cast.brokers import Site
 from tests.simulation.cast.processes import Process
+from tests.simulation.intermediaries import REFUSALS_OF_COPIES, Intermediaries
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -30,7 +31,9 @@ _WRITE_FAULTS = (
     "write throttled",
     "write sent twice below",
     "write slow",
+    "write answered by others",
 )
+_KEPT_OUT = ("write refused before", "write collides", "write throttled", "write never lands")
 
 
 class FaultyStore:
@@ -45,6 +48,7 @@ class FaultyStore:
         """Writes under way whose writers have been told that their outcome is unknown."""
         self._outages: dict[Site | None, tuple[int, str]] = {}
         """Until when, and how, the store is out of reach: for one site, or for all."""
+        self._road = Intermediaries(world.random, is_s3=world.plan.versions_name_bytes)
 
     # Writes. `done` is told `succeeded` with a version, `not applied`, `conflicted`, or `unknown`.
 
@@ -66,16 +70,24 @@ class FaultyStore:
         outage = self._outage(site)
         fault = outage or next((name for name in _WRITE_FAULTS if world.strikes(name)), "")
         if self._late_count and not outage and world.strikes("write refused behind another"):
-            # As S3 does while another conditional write of the object is under way.
-            fault = "write refused before"
+            # As S3 does while another conditional write of the object is under way; or what holds
+            # that one takes no further connection.
+            fault = world.random.choice(["write collides", "write refused before"])
         travel = self._latency()
         answer = (process, done, self._latency())
         match fault:
             case "write refused before":
                 world.after(travel, process, done, "not applied")
+            case "write collides":
+                world.after(travel, process, done, *self._road.refuse_write(409, base_version))
             case "write throttled":
-                kind = world.random.choice(["unknown", "not applied"])
-                world.after(travel, process, done, kind)
+                status = world.random.choice([429, 503])
+                world.after(travel, process, done, *self._road.refuse_write(status, base_version))
+            case "write answered by others":
+                if world.random.random() < 0.5:
+                    world.after(travel, None, self._land, body, base_version, None)
+                told = self._road.answer_write(base_version)
+                world.after(2 * travel, process, done, *told)
             case "write never lands":
                 self._answer_unknown(process, done)
             case "write applied, reply lost":
@@ -89,14 +101,23 @@ class FaultyStore:
             case "write sent twice below":
                 # A client library that repeats silently: the answer is that of the second one.
                 world.after(travel, None, self._land, body, base_version, None)
-                world.after(2 * travel, None, self._land, body, base_version, answer)
+                if world.strikes("second copy refused otherwise"):
+                    # For a reason of its own, where the condition was not looked at.
+                    status = world.random.choice(list(REFUSALS_OF_COPIES))
+                    told = self._road.refuse_write(status, base_version)
+                    world.after(2 * travel, process, done, *told)
+                    # What repeats has a bad road: nothing tells what became of the first copy.
+                    until = world.now + int(2.5 * world.plan.timeout_ms)
+                    self._outages[site] = (until, "write refused before")
+                else:
+                    world.after(2 * travel, None, self._land, body, base_version, answer)
             case "write slow":
                 slow_ms = world.plan.timeout_ms * world.random.choice([0.2, 0.4, 0.8, 1.2])
                 world.after(slow_ms, None, self._land, body, base_version, answer)
             case _:
                 world.after(travel, None, self._land, body, base_version, answer)
         # What was told to be refused never lands: the contract.
-        is_kept_out = fault in ("write refused before", "write throttled", "write never lands")
+        is_kept_out = fault in _KEPT_OUT
         if not is_kept_out and world.strikes("write replayed later"):
             replay_ms = world.random.choice([100, 1_000, 2 * world.plan.timeout_ms])
             world.after(travel + replay_ms, None, self._land, body, base_version, None)
@@ -157,6 +178,11 @@ class FaultyStore:
         there, back = self._latency(), self._latency()
         if self._outage(site) or world.strikes("read fails"):
             world.after(there, process, done, "failed")
+            return
+        if world.strikes("read answered by others"):
+            is_stored = self.body is not None
+            told = self._road.answer_read(if_changed_from, head_bytes, is_stored=is_stored)
+            world.after(there, process, done, *told)
             return
         if world.strikes("read slow"):
             slow_ms = int(world.plan.timeout_ms * world.random.uniform(0.1, 0.8))

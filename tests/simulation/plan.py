@@ -27,10 +27,13 @@ FAULTS: dict[str, float] = {
     "write slow": 0.10,
     "write replayed later": 0.10,
     "write refused behind another": 0.9,
+    "write answered by others": 0.08,
+    "second copy refused otherwise": 0.9,
     "writer suspended": 0.03,
     # Of one read.
     "read fails": 0.10,
     "read slow": 0.08,
+    "read answered by others": 0.08,
     # Of one message.
     "connection drops": 0.03,
     "message slow": 0.05,

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from osqueue.broker.store_calls import WriteFailure, failure_of
 from osqueue.core.clocks.queue_time import QueueTime
 from osqueue.core.document import load_document
 from osqueue.core.fates import bulk
@@ -29,6 +30,11 @@ from osqueue.core.writes.batches import Batch
 from osqueue.core.writes.forming import Forming
 from osqueue.core.writes.pending_write import PendingWrite, Verdict
 from osqueue.core.writes.terms import CommitIds
+from storage_adapters.contract import AccessDenied, StoreError, missing_object
+from storage_adapters.exchanges import Answer, Dialect
+from storage_adapters.gcs import GcsDialect
+from storage_adapters.s3 import S3Dialect
+from tests.simulation import intermediaries
 from tests.simulation.checkers.views import Violation
 from tests.simulation.world import World, make_plan
 
@@ -127,8 +133,54 @@ def takes_a_lost_reply_for_a_failure(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(GroupCommit, "write_outcome_unknown", fails)
 
 
+@canary("absence")
+def takes_any_404_for_an_absence(patch: pytest.MonkeyPatch) -> None:
+    for dialect in (S3Dialect, GcsDialect):
+        patch.setattr(dialect, "found", _believing_404(dialect.found))
+
+
+def _believing_404(found: Any) -> Any:
+    def believes(self: Dialect, answer: Answer, key: str, **known: Any) -> Any:
+        if answer.status == 404:
+            raise missing_object(key)
+        return found(self, answer, key, **known)
+
+    return believes
+
+
+@canary("durability")
+def takes_any_200_for_a_write(patch: pytest.MonkeyPatch) -> None:
+    for dialect in (S3Dialect, GcsDialect):
+        patch.setattr(dialect, "written", _believing_200(dialect.written))
+
+
+def _believing_200(written: Any) -> Any:
+    def believes(self: Dialect, answer: Answer, key: str, **condition: Any) -> Any:
+        if answer.status == 200:
+            return answer.headers.get("etag", "none")
+        return written(self, answer, key, **condition)
+
+    return believes
+
+
+@canary("refusals", "stale acknowledgements")
+def takes_409_for_surely_not_applied(patch: pytest.MonkeyPatch) -> None:
+    def failure_of_old(error: StoreError) -> WriteFailure | None:
+        return "not applied" if "409" in str(error) else failure_of(error)
+
+    patch.setattr(intermediaries, "failure_of", failure_of_old)
+
+
+@canary("refusals", "stale acknowledgements")
+def takes_403_for_surely_not_applied(patch: pytest.MonkeyPatch) -> None:
+    def failure_of_old(error: StoreError) -> WriteFailure | None:
+        return "not applied" if isinstance(error, AccessDenied) else failure_of(error)
+
+    patch.setattr(intermediaries, "failure_of", failure_of_old)
+
+
 @canary("refusals")
-def takes_409_after_an_unknown_attempt_for_not_applied(patch: pytest.MonkeyPatch) -> None:
+def forgets_an_unknown_attempt_once_one_was_not_sent(patch: pytest.MonkeyPatch) -> None:
     not_applied = PendingWrite.not_applied
 
     def forgets(self: PendingWrite, steady_ms: int) -> None:
