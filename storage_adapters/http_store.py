@@ -473,6 +473,9 @@ def _unavailable(error: NotApplied | httpx.TransportError, key: str) -> StoreUna
 def _named(error: httpx.TransportError) -> str:
     # Many of them have no text of their own; an untrusted certificate is named further down.
     reason = str(error) or (reason_of(error) if isinstance(error, httpx.ConnectError) else "")
+    if isinstance(error, httpx.ConnectError) and "all attempts" not in reason:
+        # Of a name that is not known, the system does not say which one.
+        reason = f"{error.request.url.host}: {reason}"
     if "WRONG_VERSION_NUMBER" in reason:
         reason = f"its address says https, but it does not speak that ({reason})"
     return f"{type(error).__name__}: {reason}" if reason else type(error).__name__

@@ -59,6 +59,7 @@ LEFTOVER_AGE_MS = 3_600_000
 LEFTOVERS_MAX = 100
 """Most leftovers that one start removes."""
 CLEANUP_S = 2.0
+_STEP_LENGTH = len("replace under the old version")
 
 
 class ConditionsBroken(StoreMisconfigured):
@@ -220,8 +221,9 @@ class _Scratch:
         return self._wrote_at
 
     def _body(self, step: str) -> bytes:
-        # Different in each step, because some stores name a version after the bytes alone.
-        return f"osqueue proves its store: {step}, {self._key}".encode()
+        # Different in each step, because some stores name a version after the bytes alone; and of
+        # one length, because others name it after size and second.
+        return f"osqueue proves its store: {step:<{_STEP_LENGTH}}, {self._key}".encode()
 
     def _note(self, step: str, began: float) -> None:
         self.proof.steps.append(Step(step, (trio.current_time() - began) * 1_000))

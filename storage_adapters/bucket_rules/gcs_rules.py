@@ -18,7 +18,9 @@ from storage_adapters.exchanges import Answer
 __all__ = ["FIELDS", "PERMISSION", "facts_of", "unseen_facts"]
 
 PERMISSION = "storage.buckets.get"
-FIELDS = "versioning,lifecycle,retentionPolicy,defaultEventBasedHold,softDeletePolicy,storageClass"
+FIELDS = (
+    "kind,versioning,lifecycle,retentionPolicy,defaultEventBasedHold,softDeletePolicy,storageClass"
+)
 
 _DAY_S = 86_400
 
@@ -100,6 +102,7 @@ class _SoftDelete(msgspec.Struct, rename="camel"):
 class _Bucket(msgspec.Struct, rename="camel"):
     """What is read of the answer."""
 
+    kind: str = ""
     versioning: _Switch = msgspec.field(default_factory=_Switch)
     lifecycle: _Lifecycle = msgspec.field(default_factory=_Lifecycle)
     retention_policy: _Retention = msgspec.field(default_factory=_Retention)
@@ -119,6 +122,9 @@ def facts_of(answer: Answer, *, key: str) -> BucketFacts:
     try:
         found = msgspec.json.decode(answer.body, type=_Bucket, strict=False)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return unanswered
+    if found.kind != "storage#bucket":
+        # What says nothing of these rules would read as if all were off.
         return unanswered
     return BucketFacts(
         versioning="on" if found.versioning.enabled else "off",

@@ -1,6 +1,7 @@
 """A bucket's own rules on S3: which questions there are, and what their answers say.
 
-Pure: `looking` asks. A store that knows nothing of a question, and says so, has no such rules.
+Pure: `looking` asks. A store that knows nothing of a question, and says so, has no such rules. One
+that answers something else has not said so.
 
 Source: the Amazon S3 API reference (GetBucketVersioning, GetBucketLifecycleConfiguration,
 GetObjectLockConfiguration), and PutObject for what object lock asks of a write.
@@ -12,7 +13,7 @@ from typing import cast
 from xml.etree.ElementTree import Element
 
 from storage_adapters.bucket_rules.facts import LifecycleRule, Unseen, Versioning, days_text
-from storage_adapters.exchanges import Answer, xml_of, xml_problem_of
+from storage_adapters.exchanges import Answer, is_page, xml_of, xml_problem_of
 
 __all__ = [
     "LIFECYCLE",
@@ -32,6 +33,8 @@ _PERMISSIONS = {
     LIFECYCLE: "s3:GetLifecycleConfiguration",
     OBJECT_LOCK: "s3:GetBucketObjectLockConfiguration",
 }
+_KINDS = {VERSIONING: "Versioning", LIFECYCLE: "Lifecycle", OBJECT_LOCK: "ObjectLock"}
+"""What is in the name of each answer."""
 _NONE_IS_SET = frozenset({"NoSuchLifecycleConfiguration", "ObjectLockConfigurationNotFoundError"})
 _NOT_IMPLEMENTED = frozenset({"NotImplemented", "MethodNotAllowed"})
 
@@ -84,13 +87,14 @@ def _root_of(answer: Answer, subject: str) -> Element | Unseen | None:
     told = f"{answer.status} {problem.code}".rstrip() if answer.status else "no answer"
     if answer.status in (401, 403):
         return Unseen("denied", permission, told)
-    if problem.code in _NONE_IS_SET | _NOT_IMPLEMENTED or answer.status in (405, 501):
+    is_unknown_to_it = answer.status in (405, 501) and not is_page(answer)
+    if problem.code in _NONE_IS_SET | _NOT_IMPLEMENTED or is_unknown_to_it:
         return None
     root = xml_of(answer.body) if answer.status == 200 else None
-    if root is None:
-        return Unseen("unanswered", permission, told)
     # Some stores do not know the question, and list the bucket instead.
-    return None if root.tag.endswith("ListBucketResult") else root
+    if root is None or _KINDS[subject] not in root.tag:
+        return Unseen("unanswered", permission, told)
+    return root
 
 
 def _covers(rule: Element, key: str) -> bool:

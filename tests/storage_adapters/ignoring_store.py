@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import trio
+
 from storage_adapters.contract import (
     ABSENT,
     Absent,
@@ -17,7 +19,7 @@ from storage_adapters.contract import (
 )
 from storage_adapters.memory import MemoryStore
 
-__all__ = ["IgnoringStore", "RestlessStore", "StaleStore"]
+__all__ = ["IgnoringStore", "RestlessStore", "SizeAndSecondStore", "StaleStore"]
 
 
 class IgnoringStore(MemoryStore):
@@ -80,6 +82,24 @@ class StaleStore(IgnoringStore):
         version = await self.put_anyway(key, chunks, metadata=metadata)
         if condition != present:
             raise VersionConflict(f"refused: {key}")
+        return version
+
+
+class SizeAndSecondStore(MemoryStore):
+    """Names a version after the size and the second: of two writes in one, the second is taken for
+    the first."""
+
+    async def put(
+        self,
+        key: str,
+        chunks: Sequence[bytes],
+        *,
+        condition: Condition,
+        metadata: Mapping[str, str] | None = None,
+    ) -> Version:
+        await super().put(key, chunks, condition=condition, metadata=metadata)
+        version = Version(f"{sum(map(len, chunks))}-{int(trio.current_time())}")
+        self._objects[key] = (tuple(chunks), version)
         return version
 
 

@@ -1,11 +1,13 @@
 """Tests what only the store over HTTP decides: attempts, bodies, clock, broken connections."""
 
 import hashlib
+import socket
 import ssl
 from collections.abc import AsyncGenerator, Callable
 from email.utils import formatdate
 from itertools import chain, repeat
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -311,6 +313,24 @@ async def test_read_of_what_was_damaged_on_its_way_is_no_answer(
     assert (await store.read("a")).data == b"other"  # pyright: ignore
     assert (await store.read("a")).data == b"other"  # pyright: ignore
     assert (await store.read("a", head_bytes=2)).data == b"ot"  # pyright: ignore
+
+
+class NoNames(trio.abc.HostnameResolver):
+    """Knows no host, and says so as the system does: without its name."""
+
+    async def getaddrinfo(self, *arguments: object, **options: object) -> Any:
+        raise socket.gaierror(-2, "Name or service not known")
+
+    async def getnameinfo(self, *arguments: object, **options: object) -> Any:
+        raise AssertionError("nobody asks")
+
+
+async def test_name_that_nobody_knows_is_named() -> None:
+    trio.socket.set_custom_hostname_resolver(NoNames())
+    store = HttpStore(S3Dialect("bucket", endpoint_url="http://no-such.example"), ForgetfulSource())
+    with pytest.raises(StoreUnavailable, match=r"ConnectError: no-such\.example: .*not known"):
+        await store.read("a")
+    await store.aclose()
 
 
 async def test_missing_object_is_confirmed_in_the_words_of_google(bucket: ScriptedBucket) -> None:

@@ -32,7 +32,12 @@ from storage_adapters.proof import (
     VersionsNotMatched,
     prove_conditions,
 )
-from tests.storage_adapters.ignoring_store import IgnoringStore, RestlessStore, StaleStore
+from tests.storage_adapters.ignoring_store import (
+    IgnoringStore,
+    RestlessStore,
+    SizeAndSecondStore,
+    StaleStore,
+)
 
 NOW_MS = 1_800_000_000_000
 HOUR_MS = 3_600_000
@@ -74,6 +79,13 @@ async def test_store_that_ignores_conditions_is_refused_by_the_step(
     assert "Garage, rclone serve s3" in str(caught.value)
     assert "docs/storage.md" in caught.value.advice
     assert await store.list("") == []
+
+
+async def test_store_that_names_versions_after_size_and_second_is_refused(
+    autojump_clock: MockClock,
+) -> None:
+    with pytest.raises(ConditionsBroken, match=r"'replace' it gave the version .* a second time"):
+        await prove(SizeAndSecondStore())
 
 
 class RefusingStore(MemoryStore):

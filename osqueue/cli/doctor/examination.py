@@ -31,6 +31,8 @@ from storage_adapters.contract import (
     StoredObject,
     StoreError,
     StoreMisconfigured,
+    StoreUnavailable,
+    WriteOutcomeUnknown,
 )
 from storage_adapters.proof import PROBE_PREFIX, prove_conditions
 
@@ -213,7 +215,7 @@ class Examination:
             self._find(
                 "problem",
                 "race",
-                f"{race.lost} of {race.rounds_won} acknowledged writes were overwritten by others"
+                f"{race.lost} of {race.acknowledged} acknowledged writes were overwritten by others"
                 " under the same condition: the store compares and writes in two steps",
                 "do not keep a queue there; docs/storage.md lists stores that keep conditions",
             )
@@ -287,7 +289,12 @@ class Examination:
         return f"{PROBE_PREFIX}{self._now_ms}-{self._scratch_name}-{purpose}"
 
     def _problem(self, check: str, error: StoreError) -> None:
-        self._find("problem", check, str(error), advice_of(error))
+        advice = advice_of(error)
+        is_passing = isinstance(error, StoreUnavailable | WriteOutcomeUnknown)
+        if is_passing and self._store.clock_offset_ms is not None:
+            # It has told its time, so that its address and the way to it are right.
+            advice = "the store itself answers, and fails: look at its state, then try again"
+        self._find("problem", check, str(error), advice)
 
     def _find(self, level: Level, check: str, message: str, advice: str = "") -> None:
         self.report.add(Finding(level=level, check=check, message=message, advice=advice))

@@ -34,6 +34,8 @@ PERMISSIONS: dict[CallName, tuple[str, str]] = {
 """What each call needs on S3 and on GCS, where to replace an object is to delete the old one."""
 
 
+NO_CREDENTIALS = "nothing was asked of the store: docs/storage.md says where credentials come from"
+
 NEEDED: tuple[CallName, ...] = ("write", "replace", "read")
 """Without these no broker can do anything."""
 
@@ -98,6 +100,10 @@ def judge_refusals(
     if {"write", "list", "remove"} <= refused.keys():
         # Not one thing is permitted: more likely these are the wrong credentials.
         advice = "nothing at all is permitted: look whose credentials these are, and what they may"
+        if {str(refusal) for refusal in refused.values()} == {str(error)}:
+            # The same words whatever was asked, of whichever object: it is the search for
+            # credentials that says so.
+            advice = NO_CREDENTIALS
         return [Finding(level="problem", check=check, message=str(error), advice=advice)]
     told = dict(refused)
     if check == "queue" and "write" in refused:

@@ -75,7 +75,7 @@ def race_text(race: RaceResult) -> str:
     unclear = f", {race.unclear} unclear answers" if race.unclear else ""
     return (
         f"{race.racers} writers at once, {race.rounds} times: {race.rounds_won} won,"
-        f" {race.lost} lost{unclear}"
+        f" {race.lost} of {race.acknowledged} acknowledged writes lost{unclear}"
     )
 
 

@@ -52,7 +52,7 @@ async def run_race(
 
     Cancellation: `key` is left behind.
     """
-    won_count = lost_count = unclear_count = 0
+    won_count = acknowledged_count = lost_count = unclear_count = 0
     stored: StoredObject | None = None
     for number in range(rounds):
         if number:
@@ -66,6 +66,7 @@ async def run_race(
         found = await _read(store, key)
         unclear_count += outcome.unclear
         won_count += bool(outcome.won)
+        acknowledged_count += len(outcome.won)
         # Of those that were told that they won at most one is still there. An unclear one may have
         # replaced nothing: it raced under the same version.
         is_there = found is not None and outcome.won.get(found.data) == found.version
@@ -78,6 +79,7 @@ async def run_race(
         racers=racers,
         rounds=rounds,
         rounds_won=won_count,
+        acknowledged=acknowledged_count,
         lost=lost_count,
         unclear=unclear_count,
     )

@@ -46,6 +46,8 @@ class RaceResult(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     rounds: int
     rounds_won: int
     """Rounds in which a write was acknowledged."""
+    acknowledged: int
+    """Writes that were; in a round one at most, where the store keeps conditions."""
     lost: int
     """Acknowledged writes that another one overwrote. Anything but 0 loses jobs."""
     unclear: int

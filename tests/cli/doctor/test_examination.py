@@ -30,11 +30,12 @@ from storage_adapters.file.store import FileStore
 from storage_adapters.http_store import HttpStore
 from storage_adapters.memory import MemoryStore
 from storage_adapters.s3 import S3Dialect
-from storage_adapters.signing import ANONYMOUS
+from storage_adapters.signing import ANONYMOUS, Credentials
 from tests.storage_adapters.ignoring_store import IgnoringStore, RestlessStore
 from tests.storage_adapters.scripted_bucket import ScriptedBucket, answer
 
 KEY = "queue.json"
+DATE = "Tue, 14 Nov 2023 22:13:20 GMT"
 SETTINGS = Settings(storage_backend="memory")
 PLAN = Plan(racers=3, rounds=3, samples=3, document_bytes=100)
 HEADER = (
@@ -228,6 +229,37 @@ async def test_rules_of_the_bucket_are_looked_at_and_judged() -> None:
         ("lifecycle rules", False),
         ("retention", False),
     ]
+
+
+async def test_store_that_fails_by_itself_is_told_from_one_out_of_reach() -> None:
+    settings = Settings(storage_backend="s3", s3_bucket="jobs")
+    failing = b"<Error><Code>InternalError</Code></Error>"
+    page = answer(500, b"<html>", content_type="text/html", date=DATE)
+    advice: list[str] = []
+    async with ScriptedBucket().serve() as bucket:
+        bucket.script += [answer(500, failing, date=DATE), page]
+        for _ in range(2):
+            store = HttpStore(S3Dialect("jobs", endpoint_url=bucket.url), FixedSource(ANONYMOUS))
+            report = await examine(store, settings)
+            await store.aclose()
+            advice += [finding.advice for finding in report.findings if finding.check == "queue"]
+    assert advice == [
+        "the store itself answers, and fails: look at its state, then try again",
+        "check the store's address and the way to it, then try again",
+    ]
+
+
+async def test_missing_credentials_are_not_a_missing_permission() -> None:
+    class Nobody(FixedSource):
+        async def current(self) -> Credentials:
+            raise AccessDenied("no credentials found; set AWS_ACCESS_KEY_ID")
+
+    store = HttpStore(S3Dialect("jobs"), Nobody(ANONYMOUS))
+    report = await examine(store, Settings(storage_backend="s3", s3_bucket="jobs"))
+    await store.aclose()
+    [finding] = report.findings
+    assert finding.message == "no credentials found; set AWS_ACCESS_KEY_ID"
+    assert finding.advice.startswith("nothing was asked of the store")
 
 
 @pytest.mark.parametrize(

@@ -84,7 +84,8 @@ async def test_failure_of_another_kind_is_no_refusal() -> None:
 def judged(
     *refused: CallName, check: str = "queue", settings: Settings = S3
 ) -> list[tuple[str, str, str]]:
-    findings = judge_refusals(dict.fromkeys(refused, REFUSED), settings, check=check, error=REFUSED)
+    told = {call: AccessDenied(f"403 AccessDenied: {call}") for call in refused}
+    findings = judge_refusals(told, settings, check=check, error=REFUSED)
     return [(finding.level, finding.check, finding.advice) for finding in findings]
 
 
@@ -92,6 +93,13 @@ def test_all_refused_are_the_wrong_credentials() -> None:
     [(level, check, advice)] = judged("write", "list", "remove")
     assert (level, check) == ("problem", "queue")
     assert "whose credentials these are" in advice
+
+
+def test_same_words_for_all_calls_are_those_of_the_search_for_credentials() -> None:
+    nobody = AccessDenied("no credentials found; set AWS_ACCESS_KEY_ID")
+    refused: dict[CallName, AccessDenied] = {"write": nobody, "list": nobody, "remove": nobody}
+    [finding] = judge_refusals(refused, S3, check="queue", error=nobody)
+    assert finding.advice.startswith("nothing was asked of the store")
 
 
 def test_listing_that_is_refused_hides_that_the_queue_is_missing() -> None:

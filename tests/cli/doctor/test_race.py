@@ -56,6 +56,7 @@ async def test_store_that_checks_then_writes_loses_acknowledged_writes(
     assert race.rounds_won == 5
     # Each round all eight are told that they won. One is there at the end of it.
     assert race.lost >= 5
+    assert race.acknowledged == race.lost + 5
 
 
 @pytest.mark.parametrize("ignored", [(Absent,), (Match,), (Absent, Match)])

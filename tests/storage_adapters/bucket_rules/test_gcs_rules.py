@@ -15,7 +15,8 @@ KEY = "team/queue.json"
 
 
 def facts(**bucket: Any) -> BucketFacts:
-    return facts_of(Answer(200, {}, msgspec.json.encode(bucket)), key=KEY)
+    described = {"kind": "storage#bucket", **bucket}
+    return facts_of(Answer(200, {}, msgspec.json.encode(described)), key=KEY)
 
 
 def rules(*pairs: tuple[dict[str, Any], dict[str, Any]]) -> object:
@@ -101,6 +102,8 @@ def test_who_may_not_look_learns_the_permission_and_not_that_it_is_off() -> None
         Answer(503, {}, b"{}"),
         Answer(0, {}, b""),
         Answer(200, {}, b"<html>"),
+        Answer(200, {}, b"{}"),
+        Answer(200, {}, b'{"kind": "storage#objects"}'),
         Answer(200, {}, b'{"softDeletePolicy":{"retentionDurationSeconds":"long"}}'),
     ],
 )

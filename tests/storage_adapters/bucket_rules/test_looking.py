@@ -60,7 +60,7 @@ async def test_s3_is_asked_three_questions() -> None:
 
 async def test_gcs_is_asked_one_question_about_the_full_name_of_the_queue() -> None:
     policy = (
-        b'{"lifecycle":{"rule":[{"action":{"type":"Delete"},'
+        b'{"kind":"storage#bucket","lifecycle":{"rule":[{"action":{"type":"Delete"},'
         b'"condition":{"age":1,"matchesPrefix":["team/"]}}]},'
         b'"softDeletePolicy":{"retentionDurationSeconds":"604800"}}'
     )
@@ -70,7 +70,7 @@ async def test_gcs_is_asked_one_question_about_the_full_name_of_the_queue() -> N
         facts = await look_at_bucket(store, "queue.json")
         await store.aclose()
         [request] = bucket.requests
-        assert request.line.split()[1].startswith("/storage/v1/b/jobs?fields=versioning%2C")
+        assert request.line.split()[1].startswith("/storage/v1/b/jobs?fields=kind%2Cversioning%2C")
     assert facts is not None
     assert facts.soft_delete_s == 604_800
     assert facts.rules == (

@@ -45,7 +45,6 @@ def test_versioning_is_on_off_or_suspended(root: str, inner: str, state: str) ->
         error(405, "MethodNotAllowed"),
         error(400, "NotImplemented"),
         Answer(501, {}, b""),
-        ok(f"<ListBucketResult {NAMESPACE}><Name>jobs</Name></ListBucketResult>"),
     ],
 )
 def test_store_that_does_not_know_the_question_has_no_such_rules(answer: Answer) -> None:
@@ -68,11 +67,20 @@ def test_who_may_not_look_learns_the_permission_and_not_that_it_is_off() -> None
     assert object_lock_of(denied) == Unseen("denied", permission, told)
 
 
-@pytest.mark.parametrize("answer", [Answer(503, {}, b"busy"), Answer(200, {}, b"{}")])
-def test_answer_without_sense_is_unseen(answer: Answer) -> None:
-    found = versioning_of(answer)
-    assert isinstance(found, Unseen)
-    assert (found.reason, found.told) == ("unanswered", str(answer.status))
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Answer(503, {}, b"busy"),
+        Answer(200, {}, b"{}"),
+        ok("<html><body>We are back soon.</body></html>"),
+        ok(f"<ListBucketResult {NAMESPACE}><Name>jobs</Name></ListBucketResult>"),
+        Answer(405, {"content-type": "text/html"}, b"<html>405</html>"),
+    ],
+)
+def test_answer_of_another_kind_does_not_say_that_it_is_off(answer: Answer) -> None:
+    for found in (versioning_of(answer), lifecycle_of(answer, key=KEY), object_lock_of(answer)):
+        assert isinstance(found, Unseen)
+        assert (found.reason, found.told) == ("unanswered", str(answer.status))
 
 
 def test_each_effect_of_a_rule_is_told() -> None:
