@@ -16,10 +16,12 @@ from pathlib import Path
 from tests.mutants.mutant import Mutant, Simulation, mirror_tests
 from tests.mutants.trees import environment_of, planted
 
-__all__ = ["Budget", "Examined", "examine", "hunt_in", "run_tests"]
+__all__ = ["Budget", "Examined", "examine", "hunt_in", "run_tests", "stop_all"]
 
 _FIRST_FAILURE = re.compile(r"^(?:FAILED|ERROR) (\S+)", re.MULTILINE)
 _NOTHING_COLLECTED = 5
+_running: set[subprocess.Popen[str]] = set()
+"""In sessions of their own: a Ctrl-C does not reach them by itself."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,10 +149,19 @@ def _run(arguments: Sequence[str], tree: Path, limit_s: float) -> tuple[int | No
         errors="replace",
         start_new_session=True,
     )
+    _running.add(process)
     try:
         output, _ = process.communicate(timeout=limit_s)
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
         output, _ = process.communicate()
         return None, output
+    finally:
+        _running.discard(process)
     return process.returncode, output
+
+
+def stop_all() -> None:
+    """Kill what runs in copies of the tree: the examinations end."""
+    for process in list(_running):
+        os.killpg(process.pid, signal.SIGKILL)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -18,7 +19,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import TypeVar
 
-from tests.mutants.examination import Budget, Examined, examine, hunt_in, run_tests
+from tests.mutants.examination import Budget, Examined, examine, hunt_in, run_tests, stop_all
 from tests.mutants.listed import MUTANTS
 from tests.mutants.mutant import Mutant, mirror_tests
 from tests.mutants.table import as_table, list_lines
@@ -37,6 +38,7 @@ SHELLS_SEEDS_UNSEEN = 20
 
 def main() -> int:
     """Returns the exit status."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", action="append", default=[], help="the name of one; repeatable")
     parser.add_argument("--list", action="store_true", help="print the faults, plant nothing")
@@ -92,11 +94,16 @@ def _examine_all(
                 pool.submit(in_a_tree, lambda tree, one=one: examine(one, tree, budget))
                 for one in ordered
             ]
-            for future in as_completed(futures):
-                examined.append(future.result())
-                count = f"{len(examined)}/{len(futures)}"
-                print(f"{count:>7} {_row(examined[-1])}", flush=True)
-            return sound.result(), examined
+            try:
+                for future in as_completed(futures):
+                    examined.append(future.result())
+                    count = f"{len(examined)}/{len(futures)}"
+                    print(f"{count:>7} {_row(examined[-1])}", flush=True)
+                return sound.result(), examined
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                stop_all()
+                raise
 
 
 def _unplanted(mutants: Sequence[Mutant], tree: Path, budget: Budget, is_whole: bool) -> str:
@@ -139,4 +146,7 @@ def _summarize(
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)
