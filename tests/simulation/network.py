@@ -81,6 +81,7 @@ class Connection:
 
     def send(self, frame: Frame) -> None:
         """The client sends a frame."""
+        self.world.observer.frame_sent(frame)
         self._unanswered = [old for old in self._unanswered if not old.is_answered]
         self._unanswered.append(frame)
         if self.is_broken:

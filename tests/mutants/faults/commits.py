@@ -88,9 +88,7 @@ MUTANTS = [
         file=_COMMIT,
         old="broker=None if self._is_releasing else self.header.broker,",
         new="broker=self.header.broker,",
-        killed_by="tests/core/test_group_commit.py::TestDraining::"
-        "test_drain_answers_what_is_here_then_releases_and_steps_down",
-        because="a takeover that waits for the timeout is allowed, only slow",
+        killed_by="shells",
     ),
     Mutant(
         name="abandoned claims are served",
@@ -225,9 +223,7 @@ MUTANTS = [
         file="osqueue/core/clocks/queue_time.py",
         old="if store_offset_ms is None or abs(",
         new="if store_offset_ms and abs(",
-        killed_by="tests/core/clocks/test_queue_time.py::"
-        "test_a_jump_that_the_store_does_not_confirm_is_none",
-        because="no store of the world tells the time",
+        killed_by="world",
     ),
     Mutant(
         name="a confirmed read is answered from memory",

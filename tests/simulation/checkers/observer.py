@@ -25,7 +25,7 @@ from tests.simulation.records import CallRecord
 if TYPE_CHECKING:
     from tests.simulation.cast.brokers import BrokerProcess, SimulatedTicket
     from tests.simulation.cast.processes import Process
-    from tests.simulation.network import Answer
+    from tests.simulation.network import Answer, Frame
     from tests.simulation.world import World
 
 __all__ = ["Observer"]
@@ -83,6 +83,14 @@ class Observer:
         for request in ticket.requests:
             if isinstance(request, HeartbeatJobs):
                 self.ledger.beat_arrived(request, broker.name)
+
+    def frame_sent(self, frame: Frame) -> None:
+        """A client sends a frame: no mutation later than its caller waits, suspended or not."""
+        longest_ms = self.world.plan.client_timeout_ms * 1.01 + 5
+        for call in frame.calls:
+            age_ms = self.world.now - call.record.issued_ms
+            if call.record.is_numbered and age_ms > longest_ms:
+                raise Violation("patience", f"{call.record} is sent after {age_ms} ms")
 
     def abandoned(self, broker: BrokerProcess, ticket: SimulatedTicket) -> None:
         """Nobody waits for a ticket any more."""
