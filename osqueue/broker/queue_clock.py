@@ -43,13 +43,6 @@ class QueueClock:
         """Ms since some moment, as the machine counts them."""
         return self._clock.steady_ms()
 
-    @property
-    def jump_ms(self) -> int:
-        """How far the wall clock is ahead of the queue's time, negative: behind; 0 as long as the
-        queue goes by it."""
-        now_ms, wall_ms = self.now_ms(), self._clock.now_ms()
-        return 0 if self._jumped_ms is None else wall_ms - now_ms
-
     def _guarded_ms(self, wall_ms: int, steady_ms: int, now_ms: int) -> int:
         """The queue's time while the wall clock is off it, or was when it was read last."""
         is_right = now_ms == wall_ms

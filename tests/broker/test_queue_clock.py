@@ -115,15 +115,13 @@ async def test_jump_is_told_once_and_its_end_as_well(autojump_clock: Clock) -> N
     store, clock = ScriptedStore(), JumpingClock()
     time = guarded(clock, store)
     assert guarded(time, store) is time
-    assert (time.now_ms(), time.jump_ms) == (1_700_000_000_000, 0)
+    assert time.now_ms() == 1_700_000_000_000
     with structlog.testing.capture_logs() as lines:
         clock.jump_ms = 3_600_000
         assert (time.now_ms(), time.now_ms()) == (1_700_000_000_000, 1_700_000_000_000)
-        assert time.jump_ms == 3_600_000
         await trio.sleep(7)
         clock.jump_ms = 0
         assert time.now_ms() == 1_700_000_007_000
-        assert time.jump_ms == 0
     [began, ended] = lines
     assert began["event"] == "the wall clock has jumped"
     assert began["log_level"] == "warning"
