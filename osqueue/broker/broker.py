@@ -12,7 +12,6 @@ import trio
 from osqueue.broker.change_feed import ChangeFeed, Leader
 from osqueue.broker.commit_loop import run_term
 from osqueue.broker.leadership_loop import ProbeAnswer, run_election
-from osqueue.broker.queue_clock import guarded
 from osqueue.broker.statistics import Statistics
 from osqueue.broker.store_calls import StoreCalls
 from osqueue.broker.throttle import StoreThrottle, ThrottleCounts
@@ -80,6 +79,7 @@ class Broker:
     ) -> None:
         """`key` names the document within the store; `throttle` stands before it, if any.
 
+        `clock` is believed: of a machine whose wall clock may jump give it a `QueueClock`.
         `on_loaded` is called at the start of each term, with the whole queue in memory.
         """
         self.name = identity.name
@@ -90,7 +90,7 @@ class Broker:
         self.may_still_lead = False
         """The store may still name this broker as leader, though its last term is over: then
         standbys wait for the timeout."""
-        self._clock = guarded(clock, store)
+        self._clock = clock
         self._random = random
         self._throttle = throttle
         self._spacing = WriteSpacing(
@@ -114,7 +114,7 @@ class Broker:
         self._calls = StoreCalls(
             store,
             key,
-            clock=self._clock,
+            clock=clock,
             statistics=self.statistics,
             read_timeout_ms=settings.broker_heartbeat_timeout_ms // 2,
         )
@@ -129,7 +129,7 @@ class Broker:
         self._finished = trio.Event()
 
     def now_ms(self) -> int:
-        """The queue's time, ms since the epoch: the wall clock, unless that has jumped."""
+        """The queue's time, ms since the epoch."""
         return self._clock.now_ms()
 
     def steady_ms(self) -> int:

@@ -10,7 +10,7 @@ from osqueue.clocks import Clock
 from osqueue.core.clocks.queue_time import WALL_JUMP_MS_MAX, QueueTime
 from storage_adapters.contract import ObjectStore
 
-__all__ = ["QueueClock", "guarded"]
+__all__ = ["QueueClock"]
 
 log = structlog.get_logger(__name__)
 
@@ -67,11 +67,6 @@ class QueueClock:
                 advice=ADVICE,
             )
         return now_ms
-
-
-def guarded(clock: Clock, store: ObjectStore) -> QueueClock:
-    """The clock that a broker on this store goes by; a clock that is one already is kept."""
-    return clock if isinstance(clock, QueueClock) else QueueClock(clock, store)
 
 
 def _written(now_ms: int) -> str:

@@ -7,7 +7,7 @@ import trio
 import trio.testing
 
 from osqueue.broker.broker import Broker
-from osqueue.broker.queue_clock import QueueClock, guarded
+from osqueue.broker.queue_clock import QueueClock
 from osqueue.clocks import TrioClock
 from osqueue.core.mutations import CompleteJobs, Completion, Lease, ReadJob
 from osqueue.core.outcomes import JobRead, JobsClaimed
@@ -32,7 +32,7 @@ class JumpingClock(TrioClock):
 
 async def start(nursery: trio.Nursery, store: ScriptedStore, clock: JumpingClock) -> Broker:
     """A leader with a kept result and a scheduled job, both due in an hour."""
-    broker = make_broker(store, clock=clock)
+    broker = make_broker(store, clock=QueueClock(clock, store))
     await nursery.start(broker.run)
     await ask(broker, submit_job(1, result_ttl_ms=HOUR_MS))
     assert isinstance(await ask(broker, claim_jobs()), JobsClaimed)
@@ -90,7 +90,7 @@ async def test_new_broker_begins_with_the_time_of_its_machine(
     first = await start(nursery, store, clock)
     clock.jump_ms = TWO_DAYS_MS
     await first.drain()
-    second = make_broker(store, 2, clock=clock)
+    second = make_broker(store, 2, clock=QueueClock(clock, store))
     await nursery.start(second.run)
     await trio.sleep(1)
     assert await statuses(second) == ["JobNotFound", "unclaimed"]
@@ -102,7 +102,7 @@ async def test_standby_takes_over_without_a_jump_of_its_wall_clock(
 ) -> None:
     store, clock = ScriptedStore(), JumpingClock()
     leader = await start(nursery, store, clock)
-    standby = make_broker(store, 2, clock=clock)
+    standby = make_broker(store, 2, clock=QueueClock(clock, store))
     await nursery.start(standby.run)
     clock.jump_ms = TWO_DAYS_MS
     await leader.drain()
@@ -113,8 +113,7 @@ async def test_standby_takes_over_without_a_jump_of_its_wall_clock(
 
 async def test_jump_is_told_once_and_its_end_as_well(autojump_clock: Clock) -> None:
     store, clock = ScriptedStore(), JumpingClock()
-    time = guarded(clock, store)
-    assert guarded(time, store) is time
+    time = QueueClock(clock, store)
     assert time.now_ms() == 1_700_000_000_000
     with structlog.testing.capture_logs() as lines:
         clock.jump_ms = 3_600_000

@@ -18,7 +18,7 @@ import msgspec
 import structlog
 
 from osqueue.broker.broker import Broker
-from osqueue.broker.queue_clock import guarded
+from osqueue.broker.queue_clock import QueueClock
 from osqueue.cli.broker.probing import probe_leader
 from osqueue.clocks import Clock, SystemClock
 from osqueue.core.ids import make_broker_name
@@ -176,7 +176,7 @@ def make_server(settings: Settings, *, clock: Clock | None = None) -> Server:
     """
     throttle = make_throttle(settings)
     unthrottled = make_store(settings)
-    queue_clock = guarded(clock or SystemClock(), unthrottled)
+    queue_clock = QueueClock(clock or SystemClock(), unthrottled)
     store = throttled(unthrottled, throttle, queue_clock)
     random = random_module.Random()
     with port_known(settings) as settings:
