@@ -15,13 +15,6 @@ MUTANTS = [
         killed_by="world",
     ),
     Mutant(
-        name="a refused repeat passes for a refusal",
-        file=_CALLS,
-        old="        elif call.is_unanswered and call.is_sequenced:\n",
-        new="        elif False:\n",
-        killed_by="world",
-    ),
-    Mutant(
         name="a repeat gets a new sequence",
         file=_CALLS,
         old="if call.is_sequenced and call.sequence is None and not self._number(call):",
