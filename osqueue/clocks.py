@@ -48,15 +48,11 @@ class SystemClock:
         return time.clock_gettime_ns(_STEADY_CLOCK) // 1_000_000
 
 
-class SleepCountingClock:
+class SleepCountingClock(SystemClock):
     """Trio's time, and the time that the machine was suspended: for what runs in anybody's program.
 
     Under a MockClock everything follows it, as the waits of that program do.
     """
-
-    def now_ms(self) -> int:
-        """The wall clock, ms since the epoch."""
-        return time.time_ns() // 1_000_000
 
     def steady_ms(self) -> int:
         """Ms since some moment."""
