@@ -58,7 +58,7 @@ class Auditor:
         self.timeliness = Timeliness(world)
         self._arrivals: dict[str, Arrivals] = {}
         self._snapshots: dict[str, Snapshot] = {}
-        """By commit id, until it lands."""
+        """By commit id, of the moment when it was first sent."""
         self.applied: dict[Key, tuple[StoredVersion, Any]] = {}
         """What versions say that they hold, with the answers for repeats."""
         self.untold: set[Key] = set()
@@ -93,6 +93,8 @@ class Auditor:
         if before is None or version.is_edit:
             return
         self.timeliness.landed(before, version)
+        if before.document.hand_note != version.document.hand_note:
+            raise Violation("auditor", f"{version.commit_id} lost a field that it does not know")
         if before.document.epoch != version.document.epoch:
             self._check_takeover(before, version)
             return
@@ -103,7 +105,7 @@ class Auditor:
         self.applied.update((key, (version, answer)) for key, answer in batch.applied.items())
         self._check_pauses(batch, before, version)
         self._check_claims(batch, before, version)
-        self._check_jobs(batch, before, version)
+        self._check_jobs(batch, self._moment(snapshot, before, version), before, version)
         self._check_counts(batch, before, version)
 
     def _check_takeover(self, before: StoredVersion, version: StoredVersion) -> None:
@@ -113,8 +115,6 @@ class Auditor:
             raise Violation("auditor", f"{version.commit_id} took over and changed {changed}")
         if (old.paused, old.paused_types) != (new.paused, new.paused_types):
             raise Violation("auditor", f"{version.commit_id} took over and changed pauses")
-        if old.hand_note != new.hand_note:
-            raise Violation("auditor", f"{version.commit_id} lost a field that it does not know")
 
     def _moment(self, snapshot: Snapshot, before: StoredVersion, version: StoredVersion) -> Moment:
         limits = self._world.plan.rules.limits
@@ -130,8 +130,6 @@ class Auditor:
 
     def _check_pauses(self, batch: Batch, before: StoredVersion, version: StoredVersion) -> None:
         old, new = before.document, version.document
-        if old.hand_note != new.hand_note:
-            raise Violation("auditor", f"{version.commit_id} lost a field that it does not know")
         states = [(old.paused, frozenset(old.paused_types), tuple(batch.pauses))]
         wanted = (new.paused, frozenset(new.paused_types))
         while states:
@@ -161,9 +159,9 @@ class Auditor:
             if count > asked.limit:
                 raise Violation("auditor", f"{version.commit_id}: {key} got {count}: {asked}")
 
-    def _check_jobs(self, batch: Batch, before: StoredVersion, version: StoredVersion) -> None:
-        snapshot = self._snapshots.get(version.commit_id, Snapshot([], set()))
-        moment = self._moment(snapshot, before, version)
+    def _check_jobs(
+        self, batch: Batch, moment: Moment, before: StoredVersion, version: StoredVersion
+    ) -> None:
         job_ids = dict.fromkeys(batch.submits)
         job_ids |= dict.fromkeys(batch.settlements) | dict.fromkeys(batch.named)
         old, new = before.jobs, version.jobs
@@ -247,16 +245,13 @@ def _check_oldest_first(ask: Ask, before: StoredVersion, version: StoredVersion)
     request: Any = ask.request
     if not request.selection.limit or isinstance(request, RedriveDead | RetryJobs):
         return  # Those may be passed over, for their unique keys.
-    statuses = ("scheduled", "unclaimed")
-    spared = [
-        job.order
+    passing = [
+        job
         for job in before.document.jobs
-        if version.jobs.get(job.id) == job
-        and job.status in statuses
-        and passes(job, request.selection.filter)
+        if job.status in ("scheduled", "unclaimed") and passes(job, request.selection.filter)
     ]
-    gone = [job.order for job in before.document.jobs if job.id not in version.jobs
-            and job.status in statuses and passes(job, request.selection.filter)]  # fmt: skip
+    spared = [job.order for job in passing if version.jobs.get(job.id) == job]
+    gone = [job.order for job in passing if job.id not in version.jobs]
     if spared and gone and min(spared) < min(gone):
         raise Violation("auditor", f"{version.commit_id}: {request} took {gone}, not {spared}")
 

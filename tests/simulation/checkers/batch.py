@@ -99,7 +99,6 @@ class Batch:
         self.submits: dict[str, tuple[NewJob, Ask]] = {}
         self.claims: dict[ClaimKey, ClaimJobs] = {}
         self.pauses: list[Ask] = []
-        self.numbers: list[tuple[Key, StoredVersion]] = []
         self.applied: dict[Key, Any] = {}
         """What surely is in it, with the answers that are kept."""
         self.untold: set[Key] = set()

@@ -42,8 +42,8 @@ __all__ = [
     "after_time",
     "claim",
     "passes",
-    "release",
     "settle",
+    "submitted",
 ]
 
 State = JobView | None
@@ -125,7 +125,7 @@ def settle(ask: Ask, job: JobView, wanted: State, moment: Moment) -> Iterator[St
                 yield from _fail(ask, request, job, wanted, moment)
         case SnoozeJob():
             if _is_held(job, request):
-                after = release(
+                after = _release(
                     replace(job, max_attempts=job.max_attempts + 1), request.delay_ms, moment
                 )
                 run_at = 0 if after is None else after.run_at or moment.now_ms
@@ -169,9 +169,9 @@ def _fail(
     ask: Ask, request: FailJob, job: JobView, wanted: State, moment: Moment
 ) -> Iterator[State]:
     error = request.error
-    failed = [with_error(job, error.type, error.message, error.traceback, moment)]
+    failed = [_with_error(job, error.type, error.message, error.traceback, moment)]
     if moment.may_cut:
-        failed.append(with_error(job, error.type, "", "", moment))
+        failed.append(_with_error(job, error.type, "", "", moment))
     for one in failed:
         for after in _after_failure(request, one, ask.answer, wanted, moment):
             if ask.answer in (None, _fail_answer(after, moment)):
@@ -191,7 +191,7 @@ def _after_failure(
     if request.is_final and not job.cancel_requested:
         yield _let_go(job, "dead", ended_at=moment.now_ms)
     elif request.retry_in_ms is not None:
-        yield release(job, request.retry_in_ms, moment)
+        yield _release(job, request.retry_in_ms, moment)
     else:
         policy = job.retry or _retry_view(moment.rules.retry)
         assert policy is not None
@@ -201,10 +201,10 @@ def _after_failure(
             if 0 < run_at - moment.now_ms <= longest:
                 delays.add(run_at - moment.now_ms)
         for delay_ms in sorted(delays):
-            yield release(job, delay_ms, moment)
+            yield _release(job, delay_ms, moment)
 
 
-def with_error(job: JobView, kind: str, message: str, traceback: str, moment: Moment) -> JobView:
+def _with_error(job: JobView, kind: str, message: str, traceback: str, moment: Moment) -> JobView:
     """The job with one more error, that of its running attempt."""
     error = ErrorView(
         type=kind,
@@ -219,7 +219,7 @@ def with_error(job: JobView, kind: str, message: str, traceback: str, moment: Mo
     return replace(job, errors=(*job.errors, error)[-kept:])
 
 
-def release(job: JobView, delay_ms: int, moment: Moment) -> State:
+def _release(job: JobView, delay_ms: int, moment: Moment) -> State:
     """No worker holds it any more."""
     if job.cancel_requested:
         return None
@@ -251,7 +251,7 @@ def after_time(job: JobView, wanted: State, moment: Moment) -> Iterator[State]:
     if job.is_held:
         yield job
         if (job.worker_id, job.claim_id) in moment.gone_claims:
-            yield release(replace(job, max_attempts=job.max_attempts + 1), 0, moment)
+            yield _release(replace(job, max_attempts=job.max_attempts + 1), 0, moment)
         yield from _expire(job, wanted, moment)
     elif job.status == "scheduled" and job.run_at <= moment.now_ms:
         yield _let_go(job, "unclaimed", ready_at=moment.now_ms)
@@ -268,7 +268,7 @@ def _expire(job: JobView, wanted: State, moment: Moment) -> Iterator[State]:
         told = [one for one in wanted.errors if one.attempt == job.attempts]
         message = told[-1].message if told else ""
     if message or wanted is None or moment.may_cut:
-        yield release(with_error(job, "LeaseExpired", message, "", moment), 0, moment)
+        yield _release(_with_error(job, "LeaseExpired", message, "", moment), 0, moment)
 
 
 def claim(ask: ClaimJobs, job: JobView, repeat_id: str, moment: Moment) -> Iterator[State]:
