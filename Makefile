@@ -86,7 +86,7 @@ else
 	@$(BIN)/python -m tests.simulation.shells.run --seconds $$(( $(or $(SECONDS),60) / 3 )) $(ARGS)
 endif
 
-# Part of no other target: it takes about twenty minutes.
+# Part of no other target: it takes long (docs/testing.md).
 mutants: $(STAMP) ## plant known faults one by one and see who notices (docs/testing.md)
 	@$(BIN)/python -u -m tests.mutants.run $(ARGS)
 
