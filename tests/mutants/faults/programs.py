@@ -183,9 +183,7 @@ MUTANTS = [
         file="osqueue/broker/store_calls.py",
         old="        case NotApplied():\n",
         new="        case NotApplied() | AccessDenied():\n",
-        killed_by="tests/broker/test_store_calls.py::"
-        "test_write_reports_what_became_of_its_one_attempt",
-        because="no store of the simulations refuses a permission",
+        killed_by="world",
     ),
     Mutant(
         name="a machine's time stands still while it is suspended",
