@@ -25,7 +25,7 @@ _AWAKE_CLOCK = getattr(time, "CLOCK_UPTIME_RAW", time.CLOCK_MONOTONIC)
 
 
 class Clock(Protocol):
-    """What the shells ask for the time."""
+    """Tells the shells the time."""
 
     def now_ms(self) -> int:
         """The wall clock, ms since the epoch."""

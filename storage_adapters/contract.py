@@ -187,7 +187,7 @@ class ObjectStore(Protocol):
 
     @property
     def clock_offset_ms(self) -> int | None:
-        """How far the store's clock is ahead of this machine's wall clock now, negative: behind.
+        """The lead of the store's clock over this machine's wall clock now, negative: behind.
 
         As its last answer told, to about a second, and counted on since by steady time: a wall
         clock that was set meanwhile shows at once. None where the store has no clock of its own, or

@@ -145,7 +145,7 @@ class KeysPage(NamedTuple):
 
 
 class Problem(NamedTuple):
-    """What an answer that is not a success says of its reason, in the form of the provider."""
+    """The reason of an answer that is not a success, told in the form of the provider."""
 
     code: str
     """The provider's name for it; may be empty."""
@@ -159,7 +159,7 @@ class Problem(NamedTuple):
 
 
 class Checksum(NamedTuple):
-    """What an answer says of the MD5 of the whole object."""
+    """The MD5 of the whole object, as an answer tells it."""
 
     md5: bytes
     is_promised: bool
@@ -229,14 +229,14 @@ class Dialect(Protocol):
         ...
 
     def doubt(self, answer: Answer, key: str) -> BucketRequest | None:
-        """What to ask in place of believing an answer to `read`; None: it is judged as it is.
+        """A question to ask before an answer to `read` is believed; None: it is judged as it is.
 
         For an API that says in one place, and not in another, that an object is missing.
         """
         ...
 
     def checksum_of(self, answer: Answer) -> Checksum | None:
-        """What the answer to a successful `read` says of the object; None: nothing."""
+        """The checksum in the answer to a successful `read`; None: it has none."""
         ...
 
     def is_own(self, answer: Answer) -> bool:
@@ -320,7 +320,7 @@ def is_page(answer: Answer) -> bool:
 
 
 def foreign_answer(answer: Answer, key: str) -> str:
-    """What to say of an answer that does not look like the store's."""
+    """Describe an answer that does not look like the store's."""
     kind = answer.headers.get("content-type", "").partition(";")[0] or "no type"
     by = "".join(f" by {name}" for name in (answer.headers.get("server"),) if name)
     to = "".join(f" to {place}" for place in (answer.headers.get("location"),) if place)

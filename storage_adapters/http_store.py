@@ -149,7 +149,7 @@ class HttpStore:
         self._connections = self._make_connections()
         self._etags_are_md5 = False
         self._clock_ahead_ms: int | None = None
-        """How far the store's clock is ahead of the steady one, which nobody sets."""
+        """The store's clock less the steady one, which nobody sets."""
         # Learned where the store refuses this machine's time; until then signatures carry that.
         self._signing_offset_ms = 0
 
@@ -165,7 +165,7 @@ class HttpStore:
 
     @property
     def clock_offset_ms(self) -> int | None:
-        """How far the store's clock is ahead of this machine's now; see `ObjectStore`."""
+        """The lead of the store's clock over this machine's now; see `ObjectStore`."""
         ahead_ms = self._clock_ahead_ms
         return None if ahead_ms is None else ahead_ms + self._steady_ms() - self._now_ms()
 

@@ -40,11 +40,11 @@ _DOUBLINGS_MAX = 3
 
 
 WriteFailure = Literal["not applied", "conflicted", "unknown"]
-"""What an attempt that was not acknowledged is to the machine."""
+"""An attempt that was not acknowledged, as the machine takes it."""
 
 
 def failure_of(error: StoreError) -> WriteFailure | None:
-    """What the error of a put says of its attempt; None: no attempt can succeed.
+    """Judge an attempt by the error of its put; None: no attempt can succeed.
 
     A refusal for lack of permission is an answer: what it answers may be the second copy of a write
     that something on the way has sent twice. Only what was never sent is surely not applied.

@@ -8,7 +8,7 @@ __all__ = ["EndedTrouble", "Trouble"]
 
 TOLD_EVERY_MS = 30_000
 _STALL_MS_MIN = 1_000
-"""What callers have felt, though it was one failure."""
+"""From here on callers have felt it, though it was one failure."""
 
 
 class EndedTrouble(NamedTuple):

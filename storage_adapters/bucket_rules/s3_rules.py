@@ -34,7 +34,7 @@ _PERMISSIONS = {
     OBJECT_LOCK: "s3:GetBucketObjectLockConfiguration",
 }
 _KINDS = {VERSIONING: "Versioning", LIFECYCLE: "Lifecycle", OBJECT_LOCK: "ObjectLock"}
-"""What is in the name of each answer."""
+"""A part of the name of each answer's root."""
 _NONE_IS_SET = frozenset({"NoSuchLifecycleConfiguration", "ObjectLockConfigurationNotFoundError"})
 _NOT_IMPLEMENTED = frozenset({"NotImplemented", "MethodNotAllowed"})
 

@@ -18,7 +18,7 @@ class Ingress:
     def __init__(self, port: int) -> None:
         self.url = ""
         self.status = 0
-        """What it answers everything with, and with a page of HTML."""
+        """It answers everything with this, and with a page of HTML."""
         self.answered_count = 0
         self._port = port
         self._answers = trio.lowlevel.ParkingLot()

@@ -140,7 +140,7 @@ async def seconds_to_successor(before: Header, directory: Path) -> float:
 
 
 async def go_on_and_ask(pid: int, address: str) -> httpx.Response:
-    """What a stopped broker answers to a question that waited for it to go on."""
+    """The answer of a stopped broker to a question that waited for it to go on."""
     async with httpx.AsyncClient(timeout=GIVE_UP_S) as client, trio.open_nursery() as nursery:
 
         async def go_on() -> None:

@@ -32,7 +32,7 @@ class SuspendedClock:
 
 
 def forget_clients(document_file: Path) -> list[str]:
-    """What a broker drops that has not heard of them for fifteen minutes; returns their ids."""
+    """Drop all clients, as a broker does after fifteen silent minutes; returns their ids."""
     document: dict[str, Any] = msgspec.json.decode(document_file.read_bytes())
     clients = list(document["clients"])
     document["clients"] = {}

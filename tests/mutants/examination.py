@@ -1,4 +1,4 @@
-"""Who notices one planted fault: the simulations first, then the tests of its module."""
+"""Sees who notices one planted fault: the simulations first, then the tests of its module."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _running: set[subprocess.Popen[str]] = set()
 
 @dataclass(frozen=True, kw_only=True)
 class Budget:
-    """How long is looked for one fault."""
+    """The most that is spent on one fault."""
 
     seeds: dict[Simulation, int]
     """Of a fault that the simulation has to find."""
@@ -42,7 +42,7 @@ class Budget:
 
 @dataclass(frozen=True, kw_only=True)
 class Examined:
-    """What became of one fault."""
+    """One fault, and who has noticed it."""
 
     mutant: Mutant
     found_by: Simulation | None
@@ -55,7 +55,7 @@ class Examined:
 
     @property
     def complaint(self) -> str:
-        """What is wrong with the fault, its tests or the list; empty: nothing."""
+        """Tells what is wrong with the fault, its tests or the list; empty: nothing."""
         mutant = self.mutant
         if self.found_by is None and not self.test:
             return "survives everything"

@@ -21,9 +21,9 @@ class Mutant:
     file: str
     """From the root of the repository."""
     old: str
-    """What stands there; exactly once in the file."""
+    """Stands there now; exactly once in the file."""
     new: str
-    """What is planted in its place."""
+    """Is planted in its place."""
     killed_by: str
     """A simulation, or the id of a test where no simulation can see it."""
     because: str = ""

@@ -107,7 +107,7 @@ def _examine_all(
 
 
 def _unplanted(mutants: Sequence[Mutant], tree: Path, budget: Budget, is_whole: bool) -> str:
-    """What is found without any fault: then nothing that is found of one means anything."""
+    """Look without any fault: if that finds anything, nothing that is found of one counts."""
     named = {one.test for one in mutants if one.test}
     mirrors = {file for one in mutants for file in mirror_tests(one.file, tree)}
     for arguments in (sorted(named), ["-m", "not slow", *sorted(mirrors)]):

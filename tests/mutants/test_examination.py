@@ -1,4 +1,4 @@
-"""What is planted is what runs, and nothing else is: the examination has canaries of its own."""
+"""The planted fault runs, and nothing else does: the examination has canaries of its own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What somebody does to the document by hand, in an editor: other bytes, or another truth."""
+"""Edits of the document by hand: other bytes, or another truth."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""What stands between a broker and its bucket: it answers in the store's place, or sends a write
-twice and hands on the answer to the second copy.
+"""Things between a broker and its bucket: they answer in the store's place, or send a write twice
+and hand on the answer to the second copy.
 
-Made up are the answers, as they go over the wire. What they mean is read by the adapter's dialects
-and by the broker's own table of errors, so that a wrong reading is found like any other fault.
+Only the raw answers are made up here. The adapter's dialects and the broker's own table of errors
+read them, so that a wrong reading is found like any other fault.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ REFUSALS_OF_COPIES = {
     409: ("ConditionalRequestConflict", "conflict"),
     403: ("AccessDenied", "forbidden"),
 }
-"""How a store refuses a second copy other than by its condition: in words of S3, and of Google."""
+"""Refusals of a second copy by another reason than its condition, in words of S3 and of Google."""
 
 Told = tuple[str, *tuple[object, ...]]
-"""What the simulated store tells of a call: the kind, and what belongs to it."""
+"""The end of a call, as the simulated store tells it: its kind, and what belongs to that."""
 
 
 class Intermediaries:

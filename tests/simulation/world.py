@@ -258,7 +258,7 @@ class World:
             self._set_right_soon(process.machine)
 
     def _set_right_soon(self, machine: Machine) -> None:
-        """Where the store tells the time nobody is elected by a wrong one: not for long, then."""
+        """A store that tells the time lets nobody be elected by a wrong one: not for long, then."""
         if self.plan.has_store_clock or self.random.random() < 0.5:
             self.after(self.random.randint(500, 15_000), None, machine.set_right)
 

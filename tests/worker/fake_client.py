@@ -32,7 +32,7 @@ class FakeClient:
         self.answers_after_s = 0.1
         self.lost: set[str] = set()
         self.lost_leases: set[str] = set()
-        """What heartbeats are told; completions are told what is in `lost`."""
+        """Told to heartbeats; completions are told what is in `lost`."""
         self.full: set[str] = set()
         """Jobs whose follow-ups find no room."""
         self.submitted: list[NewJob] = []

@@ -72,7 +72,7 @@ class Traffic:
         self.calls = calls
         self.route = route
         self.steady_ms = clock.steady_ms
-        """What decides about every call and every try: it runs while the machine is suspended."""
+        """Decides about every call and every try: it runs while the machine is suspended."""
         self.client_id = client_id
         self.outbox = Bell()
         """Rung when there is something to send."""

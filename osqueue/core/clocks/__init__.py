@@ -1,1 +1,1 @@
-"""What a clock says, and what is made of it."""
+"""The queue's time, decided from the readings of clocks."""

@@ -28,7 +28,7 @@ class QueueTime:
 
     def __init__(self) -> None:
         self._ahead_ms: int | None = None
-        """How far the queue's time is ahead of the steady clock; None before the first reading."""
+        """The queue's time less that of the steady clock; None before the first reading."""
 
     def now_ms(self, wall_ms: int, steady_ms: int) -> int:
         """The queue's time, ms since the epoch: `wall_ms`, unless that has jumped."""

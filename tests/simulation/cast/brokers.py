@@ -143,7 +143,7 @@ class BrokerProcess(Process):
         )
         self._time = QueueTime()
         self._store_ahead_ms: int | None = None
-        """How far the store's clock is ahead of the steady one, as its last answer told."""
+        """The store's clock less the steady one, as its last answer told."""
         self._commit_ids = CommitIds(self.name)
         self._leadership = Leadership(
             BrokerIdentity(name=self.name, address=site.address, host=site.host),

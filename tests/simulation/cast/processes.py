@@ -21,11 +21,11 @@ class Machine:
 
     def __init__(self, random: random_module.Random) -> None:
         self.step_ms = random.choice([0, 0, random.randint(-4_000, 4_000)])
-        """How far the wall clock is ahead of the true time by steps that may be followed."""
+        """The lead of the wall clock over the true time by steps that may be followed."""
         self.stepped_ms = 0
         """The length of all steps so far, in either direction."""
         self.leap_ms = 0
-        """How far it is ahead beside these, by one leap that must not be followed."""
+        """Its lead beside these, by one leap that must not be followed."""
         self.steady_offset_ms = random.randrange(1, 1_000_000_000)
         self.rate = 1.0 + random.choice([0.0, random.uniform(-_RATE_ERROR, _RATE_ERROR)])
 
@@ -39,7 +39,7 @@ class Machine:
 
     @property
     def wall_offset_ms(self) -> int:
-        """How far the wall clock is ahead of the true time."""
+        """The lead of the wall clock over the true time."""
         return self.step_ms + self.leap_ms
 
     def jump(self, random: random_module.Random) -> None:

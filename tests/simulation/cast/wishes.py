@@ -1,4 +1,4 @@
-"""What is asked for: jobs with whatever fields chance gives them, results, errors, selections."""
+"""Requests by chance: jobs with whatever fields chance gives them, results, errors, selections."""
 
 from __future__ import annotations
 
@@ -70,12 +70,12 @@ def _json(name: str, random: Random) -> msgspec.Raw:
 
 
 def make_result(lease: str, random: Random) -> msgspec.Raw | None:
-    """What a handler returns."""
+    """The result of a handler."""
     return None if random.random() < 0.1 else _json(lease, random)
 
 
 def make_error(name: str, random: Random) -> JobError:
-    """What a handler raises."""
+    """The error of a handler."""
     traceback = "at line 1\n" * random.choice([0, 1, 20])
     return JobError("Failed", name, traceback)
 

@@ -60,7 +60,7 @@ class Auditor:
         self._snapshots: dict[str, Snapshot] = {}
         """By commit id, of the moment when it was first sent."""
         self.applied: dict[Key, tuple[StoredVersion, Any]] = {}
-        """What versions say that they hold, with the answers for repeats."""
+        """Held by versions, as they say themselves, with the answers for repeats."""
         self.untold: set[Key] = set()
 
     # What reaches brokers.
@@ -225,7 +225,7 @@ class Auditor:
         return new, new.id not in self._world.observer.ledger.order_of
 
     def _check_counts(self, batch: Batch, before: StoredVersion, version: StoredVersion) -> None:
-        """What was done to many jobs at once was done to as many as its answer says."""
+        """A change of many jobs has changed as many as its answer says."""
         changes = batch.changes()
         for ask in changes:
             assert ask.answer is not None
@@ -241,7 +241,7 @@ class Auditor:
 
 
 def _check_oldest_first(ask: Ask, before: StoredVersion, version: StoredVersion) -> None:
-    """Where only so many jobs may be changed, those that were submitted first are."""
+    """A change that is limited to so many jobs takes those that were submitted first."""
     request: Any = ask.request
     if not request.selection.limit or isinstance(request, RedriveDead | RetryJobs):
         return  # Those may be passed over, for their unique keys.
@@ -257,7 +257,7 @@ def _check_oldest_first(ask: Ask, before: StoredVersion, version: StoredVersion)
 
 
 def _settled(asks: list[Ask], old: State, wanted: State, moment: Moment) -> list[State]:
-    """What the job may be after what workers said of it, in the order of a batch."""
+    """The states that workers may have left the job in, in the order of a batch."""
     states: list[State] = [old]
     for kind in _PHASES:
         for ask in asks:
@@ -286,7 +286,7 @@ class _Search:
     def explain(
         self, starts: list[State], asks: list[Ask], new: NewJob | None, *, must_come: bool
     ) -> Iterator[list[Ask]]:
-        """What counts as having changed the job, in every order that explains it."""
+        """Yield, for every order that explains the job, the requests that have changed it."""
         for start in starts:
             begun: list[State] = [None]
             if start is not None:

@@ -1,4 +1,4 @@
-"""What a batch may hold: everything that had reached its broker and was not answered before."""
+"""The requests that a batch may hold: all that its broker had got and not answered before."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ Reach = tuple[Any, bool, bool]
 
 
 class Snapshot:
-    """What was at a broker when the bytes of a commit were first sent."""
+    """All that was at a broker when the bytes of a commit were first sent."""
 
     def __init__(self, reached: list[Reach], gone_claims: set[ClaimKey]) -> None:
         self.reached = reached
@@ -76,7 +76,7 @@ class Arrivals:
         self._gone.discard(ticket)
 
     def snapshot(self) -> Snapshot:
-        """What a batch that is formed now may hold."""
+        """All that a batch may hold that is formed now."""
         gone = self._gone | self._leaving
         reached = [(ticket, ticket in gone, late) for ticket, late in self._open.items()]
         for ticket in self._leaving:
@@ -93,14 +93,14 @@ class Batch:
         self.settlements: defaultdict[str, list[Ask]] = defaultdict(list)
         """By job id: completions first, then failures, then snoozes."""
         self.named: defaultdict[str, list[Ask]] = defaultdict(list)
-        """By job id: what operators ask of jobs that they name."""
+        """By job id: asked by operators of jobs that they name."""
         self.filtered: list[Ask] = []
-        """What they ask of those that pass a filter."""
+        """Asked by them of those that pass a filter."""
         self.submits: dict[str, tuple[NewJob, Ask]] = {}
         self.claims: dict[ClaimKey, ClaimJobs] = {}
         self.pauses: list[Ask] = []
         self.applied: dict[Key, Any] = {}
-        """What surely is in it, with the answers that are kept."""
+        """Surely in it, with the answers that are kept."""
         self.untold: set[Key] = set()
         """Numbered, and nothing in the document tells whether it is in it."""
         self._reached = snapshot.reached
@@ -198,7 +198,7 @@ class Batch:
                 pass
 
     def changes(self) -> list[Ask]:
-        """What operators ask of many jobs at once, and the document says that it holds."""
+        """Requests of operators for many jobs at once that the document says it holds."""
         many = {id(ask): ask for asks in self.named.values() for ask in asks}
         many.update((id(ask), ask) for ask in self.filtered)
         return [ask for ask in many.values() if isinstance(ask.request, ChangeJobs) and ask.is_sure]

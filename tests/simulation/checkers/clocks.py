@@ -9,7 +9,7 @@ from tests.simulation.checkers.views import Violation
 __all__ = ["check_queue_time"]
 
 _SENT_LATE_MS = 120_000
-"""How old bytes may be that are sent again."""
+"""The greatest age of bytes that are sent again."""
 
 
 def check_queue_time(process: Process, body: bytes, now: int) -> None:

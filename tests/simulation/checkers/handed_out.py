@@ -137,7 +137,7 @@ class HandedOut:
                 raise Violation("auditor", f"{record}: {job_id} is to stop: {is_asked}, not stored")
 
     def _check_shown(self, record: CallRecord, jobs: list[Any], ticket: SimulatedTicket) -> None:
-        """What is shown of a job is all that a version has of it."""
+        """A job is shown as some version has it, in every field."""
         window = self._window(ticket)
         for job in jobs:
             shown = view_job(job)

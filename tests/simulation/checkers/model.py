@@ -65,7 +65,7 @@ class Ask:
     is_sure: bool
     """The document says that the batch holds it, by its sequence."""
     answer: Any = None
-    """What the document keeps for its repeats, decoded."""
+    """Kept by the document for its repeats, decoded."""
     jobs_changed_least: int = 0
     jobs_changed_most: int = 0
 
@@ -115,7 +115,7 @@ def _retry_view(policy: RetryPolicy | None) -> RetryView | None:
 
 
 def settle(ask: Ask, job: JobView, wanted: State, moment: Moment) -> Iterator[State]:
-    """What completing, failing or snoozing makes of a job that its worker holds."""
+    """Yield the job as completing, failing or snoozing may leave it, if its worker holds it."""
     request = ask.request
     match request:
         case CompleteJobs():
@@ -247,7 +247,7 @@ def _let_go(job: JobView, status: str, **times: int) -> JobView:
 
 
 def after_time(job: JobView, wanted: State, moment: Moment) -> Iterator[State]:
-    """What a job may be when its batch has looked at the clocks and at who is gone."""
+    """Yield the job as its batch may leave it after a look at the clocks and at who is gone."""
     if job.is_held:
         yield job
         if (job.worker_id, job.claim_id) in moment.gone_claims:
@@ -291,7 +291,7 @@ def claim(ask: ClaimJobs, job: JobView, repeat_id: str, moment: Moment) -> Itera
 
 
 def administer(ask: Ask, job: JobView, moment: Moment) -> Iterator[tuple[State, bool]]:
-    """What an operator's request makes of a job, and whether it counts as changed.
+    """Yield the job as an operator's request may leave it, and whether it counts as changed.
 
     Nothing where the document cannot hold the request then: it would have been refused.
     """

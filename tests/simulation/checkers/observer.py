@@ -124,7 +124,7 @@ class Observer:
             self._handed_out.check(call.record, key, outcome, ticket)
 
     def _count_limit(self, refusal: QueueFull) -> None:
-        """Which limit has bound, by the setting that the message names."""
+        """Name the limit that has bound, by the setting in the message."""
         for setting in _LIMITS:
             if f"({setting})" in refusal.message:
                 self.world.coverage.transitions[f"limit {setting}"] += 1

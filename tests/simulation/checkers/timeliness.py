@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["Timeliness"]
 
 _RATE = 0.008
-"""How far apart two clocks may run, with room."""
+"""The most by which the rates of two clocks differ, with room."""
 _SLACK_MS = 5
 _NO_PROOF = (NotLeader, Unavailable, OutcomeUnknown)
 Attempt = tuple[str, int]

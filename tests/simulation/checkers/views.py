@@ -96,7 +96,7 @@ class TakeoverView(msgspec.Struct, frozen=True, gc=False, rename="camel"):
 
 
 class ClientView(msgspec.Struct, frozen=True, gc=False, rename="camel"):
-    """What the document remembers of a client: which of its mutations it holds."""
+    """A client in the document: the mutations of it that this holds."""
 
     floor: int = 1
     applied: tuple[tuple[int, int], ...] = ()
