@@ -134,6 +134,10 @@ class Answer(NamedTuple):
     """Names in small letters."""
     body: bytes
 
+    def has_header(self, *beginnings: str) -> bool:
+        """Whether the name of some header begins with one of these."""
+        return any(name.startswith(beginnings) for name in self.headers)
+
 
 class KeysPage(NamedTuple):
     """One page of a listing."""

@@ -49,7 +49,7 @@ from storage_adapters.exchanges import (
 )
 from storage_adapters.signing import encode_query
 
-__all__ = ["GOOGLE", "GcsDialect", "generation_of"]
+__all__ = ["GOOGLE", "GcsDialect", "generation_of", "has_mark"]
 
 GOOGLE = "https://storage.googleapis.com"
 """Where both of its APIs are."""
@@ -58,7 +58,6 @@ _BUCKET_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")
 _RATE_REASONS = frozenset({"rateLimitExceeded", "userRateLimitExceeded"})
 _CREATED_FROM_NOTHING = "0"
 _GENERATION = re.compile(r"[1-9][0-9]{0,30}")
-_MARKS = ("x-goog-", "x-guploader-")
 _NO_OBJECT = "No such object"
 _NO_BUCKET = "bucket does not exist"
 _MD5 = re.compile(r"(?:^|,) *md5=([A-Za-z0-9+/]{22}==)")
@@ -248,8 +247,10 @@ class GcsDialect:
 
     def is_own(self, answer: Answer) -> bool:
         """Whether it has a header of Google or its form of an error, or tells of an object."""
-        if _has_mark(answer) or answer.status >= 400:
-            return _has_mark(answer) or _problem(answer).is_told
+        if has_mark(answer):
+            return True
+        if answer.status >= 400:
+            return _problem(answer).is_told
         return answer.headers.get("content-type", "").startswith("application/json")
 
     def written(self, answer: Answer, key: str, *, condition: Condition) -> Version:
@@ -342,7 +343,7 @@ def _problem(answer: Answer) -> Problem:
     try:
         error = msgspec.json.decode(answer.body, type=_Failure).error
     except _NO_JSON:
-        return Problem("", _plain_words(answer) if _has_mark(answer) else "")
+        return Problem("", _plain_words(answer) if has_mark(answer) else "")
     return Problem(error.errors[0].reason if error.errors else "", error.message)
 
 
@@ -352,14 +353,15 @@ def _plain_words(answer: Answer) -> str:
     return "" if answer.status == 404 and not words.startswith(_NO_OBJECT) else words
 
 
-def _has_mark(answer: Answer) -> bool:
-    return any(name.startswith(_MARKS) for name in answer.headers)
+def has_mark(answer: Answer) -> bool:
+    """Whether it has a header of Google."""
+    return answer.has_header("x-goog-", "x-guploader-")
 
 
 def _says_unchanged(answer: Answer, known: Version) -> bool:
     """Whether a 304 is Google's, and of this generation where it names one."""
     named = answer.headers.get("x-goog-generation", known)
-    return named == known and (_has_mark(answer) or "etag" in answer.headers)
+    return named == known and (has_mark(answer) or "etag" in answer.headers)
 
 
 def generation_of(answer: Answer) -> str | None:

@@ -41,7 +41,7 @@ from storage_adapters.exchanges import (
     xml_page_of,
     xml_problem_of,
 )
-from storage_adapters.gcs import GOOGLE, GcsDialect, generation_of
+from storage_adapters.gcs import GOOGLE, GcsDialect, generation_of, has_mark
 from storage_adapters.signing import EMPTY_SHA256, UNSIGNED_PAYLOAD, encode_key, encode_query
 
 __all__ = ["GcsXmlDialect"]
@@ -154,8 +154,7 @@ class GcsXmlDialect(GcsDialect):
 
     def is_own(self, answer: Answer) -> bool:
         """Whether it has a header of Google, or its form of an error."""
-        has_mark = any(name.startswith(("x-goog-", "x-guploader-")) for name in answer.headers)
-        return has_mark or xml_problem_of(answer).is_told
+        return has_mark(answer) or xml_problem_of(answer).is_told
 
     def written(self, answer: Answer, key: str, *, condition: Condition) -> Version:
         """Judge the answer to `put`. Raises what `ObjectStore.put` raises."""
@@ -205,5 +204,5 @@ def _version_of(answer: Answer) -> Version | None:
 def _says_unchanged(answer: Answer, known: Version) -> bool:
     """Whether a 304 is Google's, and of the ETag that was asked for where it names one."""
     etag = known.partition(":")[2]
-    has_mark = any(name.startswith(("x-goog-", "x-guploader-")) for name in answer.headers)
-    return answer.headers.get("etag", etag) == etag and (has_mark or "etag" in answer.headers)
+    is_marked = has_mark(answer) or "etag" in answer.headers
+    return is_marked and answer.headers.get("etag", etag) == etag

@@ -64,7 +64,6 @@ _MD5 = re.compile(r"[0-9a-f]{32}")
 # Where the store encrypts with other keys than its own, an ETag looks like an MD5 and is none.
 _ENCRYPTION = "x-amz-server-side-encryption"
 _OWN_KEYS = "AES256"
-_MARKS = ("x-amz-", "x-amzn-")
 # Answers of status 400 to a request that was lost or damaged on its way.
 _LOST = frozenset({"RequestTimeout", "IncompleteBody", "BadDigest", "XAmzContentSHA256Mismatch"})
 
@@ -258,8 +257,7 @@ class S3Dialect:
 
     def is_own(self, answer: Answer) -> bool:
         """Whether it has a version, a header of S3, or its form of an error."""
-        has_mark = any(name.startswith(_MARKS) for name in answer.headers)
-        return has_mark or (
+        return _has_mark(answer) or (
             _version_of(answer) is not None
             if answer.status < 400 and not is_page(answer)
             else xml_problem_of(answer).is_told
@@ -377,4 +375,8 @@ def _says_unchanged(answer: Answer, known: Version) -> bool:
     before 19), by a header of S3."""
     if "etag" in answer.headers:
         return _version_of(answer) == known
-    return any(name.startswith(_MARKS) for name in answer.headers)
+    return _has_mark(answer)
+
+
+def _has_mark(answer: Answer) -> bool:
+    return answer.has_header("x-amz-", "x-amzn-")
