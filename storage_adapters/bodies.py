@@ -75,7 +75,7 @@ def pieces_of(chunks: Sequence[bytes]) -> Iterator[bytes | memoryview]:
 
 
 def digest_of(chunks: Sequence[bytes], name: DigestName) -> bytes:
-    """Hash what the chunks hold. Blocks for about a millisecond a megabyte; the GIL is free."""
+    """Hash what the chunks hold. Blocks for up to two milliseconds a megabyte; the GIL is free."""
     # MD5 is a checksum against damage here, which also FIPS allows.
     running = hashlib.new(name, usedforsecurity=False)
     for piece in pieces_of(chunks):

@@ -409,7 +409,7 @@ def write_failure(answer: Answer, problem: Problem, key: str, *, needs: str) -> 
     """
     told = _told(answer, problem, key)
     match answer.status:
-        # Some stores refuse without a word. Whoever hears it looks at what is there, at any rate.
+        # Some stores refuse without a word. To believe it is safe: a load follows a conflict.
         case 412 if problem.is_told or not answer.body:
             return VersionConflict(
                 f"another put came first and changed the object; load it and decide again: {told}"

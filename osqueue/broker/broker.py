@@ -320,7 +320,7 @@ class Broker:
             not isinstance(refusal, NotLeader) or bool(refusal.broker_address)
         )
         if self._calls.is_denied and not self.is_trusted_leader and not knows_another:
-            # To wait for the store would keep them from the reason, and from another leader.
+            # Callers that waited for the store would hear no reason, and find no other leader.
             reason = f"this broker cannot lead at present: {self._calls.obstacle}"
             return NotLeader(reason, epoch=self.epoch)
         return refusal

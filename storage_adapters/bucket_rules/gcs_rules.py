@@ -124,7 +124,7 @@ def facts_of(answer: Answer, *, key: str) -> BucketFacts:
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return unanswered
     if found.kind != "storage#bucket":
-        # What says nothing of these rules would read as if all were off.
+        # Any other JSON would read as if all rules were off.
         return unanswered
     return BucketFacts(
         versioning="on" if found.versioning.enabled else "off",

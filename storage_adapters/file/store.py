@@ -247,7 +247,7 @@ class FileStore:
         self, path: Path, chunks: Sequence[bytes], *, key: str, condition: Condition
     ) -> Version:
         with _classified_write(key):
-            # What is refused already needs no file; under the lock it is decided.
+            # Saves the file of a put that is refused already. The lock decides.
             found = _refuse_unless(condition, path, key=key)
             mark = None if found is None else self._find_missing_mark(key)
             self._make_directory(self._own_directory)

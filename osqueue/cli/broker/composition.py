@@ -67,7 +67,7 @@ def make_store(settings: Settings) -> ObjectStore:
             return FileStore(
                 settings.file_directory,
                 force_network=settings.file_force_network,
-                # Less than an attempt to write may take: so that who keeps the lock is told.
+                # Shorter than an attempt to write, so that its error names the lock's holder.
                 lock_wait_ms=min(LOCK_WAIT_MS_MAX, settings.broker_heartbeat_timeout_ms // 8),
             )
         case "s3":
