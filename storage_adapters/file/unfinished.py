@@ -1,7 +1,7 @@
 """The files that become objects: each put writes one of its own, before it takes the lock.
 
 They lie in the store's own directory as `next-` and a random number. Whoever writes one keeps it
-locked until it is renamed or removed, and that lock goes with the process: so a file that can be
+locked until it is renamed or removed, and that lock goes with the process. So a file that can be
 locked was left by a process that is gone, and is removed by the next put. That of a writer which
 is stopped stays, for as long as it lives.
 """

@@ -2,8 +2,8 @@
 
 It has its own model of the requests (`model.py`), and takes from each version what the version
 itself says that it holds: the sequences in its table of clients. Guards: each job is stored as it
-was submitted and changes only as somebody has asked, or as time demands, in every field; what was
-recorded as applied has had its effect; what came after a drain began, or from callers that were
+was submitted and changes only as somebody has asked, or as time demands, in every field. What was
+recorded as applied has had its effect. What came after a drain began, or from callers that were
 gone, had none. A document that was edited by hand is the new truth, and nothing else may change.
 """
 

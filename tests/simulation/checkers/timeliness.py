@@ -2,8 +2,8 @@
 itself for no longer than half of its timeout.
 
 Guards: a job whose worker is silent is taken from it with the first write after its lease, and no
-lease is shorter than twice the broker's timeout; a kept result goes with the first write after its
-time; what is answered without a write follows the last write that landed within half of the
+lease is shorter than twice the broker's timeout. A kept result goes with the first write after its
+time. What is answered without a write follows the last write that landed within half of the
 timeout that this had committed. All by the clock of the world, with room for how wrong the clocks
 of machines may run.
 """
