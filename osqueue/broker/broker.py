@@ -11,13 +11,14 @@ import trio
 
 from osqueue.broker.change_feed import ChangeFeed, Leader
 from osqueue.broker.commit_loop import run_term
-from osqueue.broker.leadership_loop import ProbeAnswer, run_election
+from osqueue.broker.leadership_loop import ProbeAnswer, ProcessTracer, run_election
 from osqueue.broker.statistics import Statistics
 from osqueue.broker.store_calls import StoreCalls
 from osqueue.broker.throttle import StoreThrottle, ThrottleCounts
 from osqueue.broker.waiters import Waiter, wake_now
 from osqueue.broker.wakeup import Wakeup
 from osqueue.clocks import Clock
+from osqueue.core.election.leader_process import ProcessTraces
 from osqueue.core.errors import NotLeader, QueueError, Unavailable
 from osqueue.core.group_commit import GroupCommit
 from osqueue.core.leadership import BrokerIdentity, Elected, Leadership
@@ -32,7 +33,7 @@ from osqueue.core.writes.write_spacing import WriteSpacing
 from osqueue.settings import Settings, write_gap_ms
 from storage_adapters.contract import ObjectStore
 
-__all__ = ["SETTLE_S_MAX", "Broker", "make_rules", "no_probe"]
+__all__ = ["SETTLE_S_MAX", "Broker", "make_rules", "no_probe", "no_traces"]
 
 log = structlog.get_logger(__name__)
 
@@ -57,6 +58,11 @@ async def no_probe(address: str) -> str | None:
     return None
 
 
+def no_traces(pid: int) -> ProcessTraces:
+    """A look at a process that tells nothing."""
+    return ProcessTraces(exists=True)
+
+
 def _nothing() -> None:
     pass
 
@@ -74,6 +80,7 @@ class Broker:
         random: random_module.Random,
         key: str = "queue.json",
         probe_leader: ProbeAnswer = no_probe,
+        trace_process: ProcessTracer = no_traces,
         throttle: StoreThrottle | None = None,
         on_loaded: Callable[[], object] = _nothing,
     ) -> None:
@@ -119,6 +126,7 @@ class Broker:
             read_timeout_ms=settings.broker_heartbeat_timeout_ms // 2,
         )
         self._probe_leader = probe_leader
+        self._trace_process = trace_process
         self._on_loaded = on_loaded
         self._wakeup = Wakeup()
         self._election = trio.CancelScope()
@@ -334,6 +342,7 @@ class Broker:
                 clock=self._clock,
                 wakeup=self._wakeup,
                 probe_leader=self._probe_leader,
+                trace_process=self._trace_process,
                 on_following=report_started,
             )
         if elected is None:
@@ -373,7 +382,7 @@ class Broker:
         finally:
             wake_now(term.cut_off())
             self._term = None
-            self._leadership.term_ended(self._clock.steady_ms())
+            self._leadership.term_ended(term.ended(), self._clock.steady_ms())
             self._lead_lost.set()
             self._lead_lost = trio.Event()
             self.feed.publish_leader(self.leader)

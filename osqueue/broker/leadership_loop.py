@@ -10,16 +10,20 @@ import trio
 from osqueue.broker.store_calls import StoreCalls
 from osqueue.broker.wakeup import Wakeup
 from osqueue.clocks import Clock
+from osqueue.core.election.leader_process import ProcessTraces
 from osqueue.core.leadership import Elected, Leadership
 from osqueue.core.writes.effects import LoadDocument, ProbeLeader, WaitUntil, WriteDocument
 
-__all__ = ["ProbeAnswer", "run_election"]
+__all__ = ["ProbeAnswer", "ProcessTracer", "run_election"]
 
 log = structlog.get_logger(__name__)
 
 ProbeAnswer = Callable[[str], Awaitable[str | None]]
 """Asks the broker at an address for its name. Raises ConnectionRefusedError where its port refuses;
 returns None where nothing, or nothing sensible, is answered."""
+
+ProcessTracer = Callable[[int], ProcessTraces]
+"""Asks the system for what it tells of a process number; does not wait."""
 
 _PROBE_TIMEOUT_S = 1.0
 
@@ -31,6 +35,7 @@ async def run_election(
     clock: Clock,
     wakeup: Wakeup,
     probe_leader: ProbeAnswer,
+    trace_process: ProcessTracer,
     on_following: Callable[[], None],
 ) -> Elected:
     """Follow until this broker is elected.
@@ -55,7 +60,7 @@ async def run_election(
             case WriteDocument():
                 await calls.write(effect, machine)
             case ProbeLeader():
-                await _probe(effect.address, machine, probe_leader, clock)
+                await _probe(effect, machine, probe_leader, trace_process, clock)
             case WaitUntil():
                 if machine.header is not None or machine.is_clock_off:
                     on_following()
@@ -72,17 +77,26 @@ def _compare_clocks(machine: Leadership, offset_ms: int | None) -> None:
 
 
 async def _probe(
-    address: str, machine: Leadership, probe_leader: ProbeAnswer, clock: Clock
+    effect: ProbeLeader,
+    machine: Leadership,
+    probe_leader: ProbeAnswer,
+    trace_process: ProcessTracer,
+    clock: Clock,
 ) -> None:
-    name: str | None = None
-    try:
-        with trio.move_on_after(_PROBE_TIMEOUT_S):
-            name = await probe_leader(address)
-    except ConnectionRefusedError:
-        log.debug("the leader's port refuses", address=address)
+    name, is_refused = None, False
+    if effect.address is not None:
+        try:
+            with trio.move_on_after(_PROBE_TIMEOUT_S):
+                name = await probe_leader(effect.address)
+        except ConnectionRefusedError:
+            log.debug("the leader's port refuses", address=effect.address)
+            is_refused = True
+    if effect.pid is not None:
+        # After its address: a process that is killed closes its port before it is gone.
+        machine.process_traced(trace_process(effect.pid))
+    if is_refused:
         machine.leader_refused(clock.steady_ms())
-        return
-    if name is None:
+    elif name is None:
         machine.leader_silent()
     else:
         machine.leader_answered(name)

@@ -84,7 +84,8 @@ class Header(msgspec.Struct, rename="camel", kw_only=True):
     broker: str | None = None
     """The leader's advertised address; None: released."""
     broker_host: str = ""
-    """The leader's machine: host name, boot id, network namespace; and where it is bound there."""
+    """The leader's machine, where it is bound there, and its process: see
+    `election/leader_process.py`."""
     broker_heartbeat: int = 0
     """When this was written, ms since the epoch, by the leader's clock; for people."""
     broker_timeout_ms: int = 10_000

@@ -37,6 +37,7 @@ import random as random_module
 import msgspec
 
 from osqueue.core.document import encode_document, load_document, read_header
+from osqueue.core.election.trust import trust_ms
 from osqueue.core.errors import QueueError, StoredDataInvalid
 from osqueue.core.limits import QueueRules
 from osqueue.core.writes.batches import Batch, Gathering
@@ -58,7 +59,7 @@ from osqueue.core.writes.endings import (
 )
 from osqueue.core.writes.forming import Forming
 from osqueue.core.writes.pending_write import NextStep, PendingWrite, Verdict
-from osqueue.core.writes.terms import CommitIds, Term
+from osqueue.core.writes.terms import CommitIds, EndedTerm, Term
 from osqueue.core.writes.tickets import Ticket
 from osqueue.core.writes.write_pace import WritePace
 from osqueue.core.writes.write_spacing import WriteSpacing
@@ -88,6 +89,7 @@ class GroupCommit:
         self.is_draining = False
         self.mutation_writes_count = 0
         """Attempts to write that carried mutations, the broker's own heartbeats aside."""
+        self._given_up = ""
         self._unknown_header = term.unknown_header
         self._committed_chunks = term.chunks
         self._version = term.version
@@ -139,11 +141,16 @@ class GroupCommit:
         return not self._is_releasing and self._is_proven(steady_ms)
 
     def _is_proven(self, steady_ms: int) -> bool:
+        return steady_ms < self._trusted_until_ms
+
+    @property
+    def _trusted_until_ms(self) -> int:
+        """When the trust ends that the writes so far have given: see `election/trust.py`."""
         timeout_ms = self._committed_timeout_ms
         if self._pending is not None:
             # It may have landed, and standbys wait what it says.
             timeout_ms = min(timeout_ms, self._next_header.broker_timeout_ms)
-        return steady_ms - self._proven_ms < timeout_ms // 2
+        return self._proven_ms + trust_ms(timeout_ms)
 
     # Facts from the shell.
 
@@ -227,6 +234,15 @@ class GroupCommit:
     def load_failed(self, steady_ms: int) -> None:
         """The store could not be read."""
         self._end_act().load_failed(steady_ms)
+
+    def ended(self) -> EndedTerm:
+        """What is left of the term, once it is over."""
+        return EndedTerm(
+            header=self.header,
+            version=self._version,
+            given_up=self._given_up,
+            trusted_until_ms=self._trusted_until_ms,
+        )
 
     def cut_off(self) -> list[Ticket]:
         """The driver ends in the middle, by cancellation or an error: nothing more will happen.
@@ -369,6 +385,7 @@ class GroupCommit:
 
     def _give_up(self, pending: PendingWrite, batch: Batch, steady_ms: int) -> None:
         if pending.was_ever_unknown:
+            self._given_up = str(pending.commit_id)
             self._leave(
                 "a write's outcome stayed unknown",
                 outcome_unknown(),

@@ -4,15 +4,38 @@
         ^                                                          ├─ still open: same bytes again
         └─────────────── lost: somebody else wrote ────────────────┘
 
-A standby never compares wall clocks. It waits, on its own steady clock, what the leader wrote in
-`brokerTimeoutMs` since it last saw the document's *version* change. It takes over earlier only
+A standby never compares wall clocks. It measures on its own steady clock, from when it first saw
+the document's *version* that it sees now. That version was written before it was seen, and its
+leader trusts itself for half of the `brokerTimeoutMs` in it from before it was written. What a
+standby may do, and when, follows from how much it knows (`election/leader_signs.py`).
 
-- where the leader has released (`broker` is null);
-- where it has bound its port and at its first load finds its own address and machine: the process
-  that wrote it is gone, for two cannot be bound to one port;
-- where it finds its own broker name: it has won an election that it had given up;
-- where this very leader once answered here by its name, and its port now refuses twice, 250 ms
-  apart. Silence, or another name, is no evidence.
+**At once, on proof** that nobody trusts itself:
+
+- the leader has released (`broker` is null);
+- its process is gone. A standby on the same kernel, with the same process numbers, asks the system
+  for the very process that the leader named in `brokerHost`. Its port must refuse as well, or be
+  our own: a cloned machine has no such process either, and there the leader answers;
+- the commit is the write that this process sent last and gave up, and which has landed since. This
+  and the next two hold for as long as this broker has seen nobody else's document since;
+- the version is the one that this broker's last term wrote last: nobody has written since;
+- the commit is that one in another version, seen while this broker still trusted itself: somebody
+  has edited or touched the document.
+
+**After the leader's trust is over, on evidence** (half the timeout, and a tenth of that for clocks
+that run apart: `election/trust.py`). Each of these may be so while the leader lives on:
+
+- this very leader once answered by its name, and its port now refuses twice, 250 ms apart. A proxy,
+  a firewall or a service without endpoints refuses as well;
+- its process is gone, and its address is silent, or answers otherwise;
+- the document names the place that this broker is bound to. A listener may be closed, or shared;
+- the document carries this broker's own name. It may be an older copy.
+
+**After the whole timeout** otherwise. Silence, or another name, is no evidence.
+
+**An older copy** of the document, restored under running brokers, does not follow what was seen
+before: its sequence went back, or its lineage does not lead there. Whoever led until then may trust
+itself still, and whatever the copy says is old. So nobody who has seen more stands before the
+longer of the two timeouts is over.
 
 It stands for no election while its wall clock is more than 5 s off the store's `Date`: what it
 would write and decide by that clock (due jobs, schedules) would be wrong. It goes on looking.
@@ -45,13 +68,15 @@ from osqueue.core.document import (
     load_document,
     read_header,
 )
+from osqueue.core.election.leader_process import BrokerIdentity, ProcessTraces
+from osqueue.core.election.leader_signs import REFUSALS_APART_MS, LeaderSigns
 from osqueue.core.errors import NotLeader
 from osqueue.core.limits import LINEAGE_LENGTH, QueueRules
 from osqueue.core.queue_state import QueueState
 from osqueue.core.writes.effects import LoadDocument, ProbeLeader, WaitUntil, WriteDocument
 from osqueue.core.writes.endings import document_vanished
 from osqueue.core.writes.pending_write import NextStep, PendingWrite, Verdict
-from osqueue.core.writes.terms import CommitIds, Term
+from osqueue.core.writes.terms import CommitIds, EndedTerm, Term
 from osqueue.core.writes.write_pace import WritePace
 
 __all__ = ["CLOCK_OFFSET_MS_MAX", "BrokerIdentity", "Elected", "ElectionEffect", "Leadership"]
@@ -59,20 +84,7 @@ __all__ = ["CLOCK_OFFSET_MS_MAX", "BrokerIdentity", "Elected", "ElectionEffect",
 CLOCK_OFFSET_MS_MAX = 5_000
 """How far the wall clock of a broker that stands for election may be off the store's."""
 
-_REFUSALS_APART_MS = 250
 _RETRY_READ_MS = 250
-
-
-class BrokerIdentity(msgspec.Struct, frozen=True, kw_only=True):
-    """Who this process is."""
-
-    name: str
-    """Random, new for each process."""
-    address: str
-    """Where others reach it; never 0.0.0.0."""
-    host: str
-    """What only one process can have at a time: this machine (host name, boot id and network
-    namespace), and the port that it is bound to there."""
 
 
 class Elected(msgspec.Struct, frozen=True):
@@ -105,6 +117,7 @@ class Leadership:
         """How far the store's clock was ahead of this machine's at its last answer; None where
         nobody knows."""
         self._identity = identity
+        self._signs = LeaderSigns(identity)
         self._rules = rules
         self._pace = pace
         self._commit_ids = commit_ids
@@ -116,15 +129,13 @@ class Leadership:
         self._is_first_load = True
         self._head_suffices = True
         """Whether line 1 holds the header; not so after somebody has reformatted the document."""
-        self._changed_ms = 0
         self._load_not_before_ms = 0
         self._probe_not_before_ms = 0
-        self._known_leader: str | None = None
-        self._refused_ms: int | None = None
-        self._is_surely_gone = False
         self._reason: str | None = None
         self._pending: PendingWrite | None = None
         self._candidate: LoadedDocument | None = None
+        """The whole document in memory, to be taken over; at the start also until the first probe
+        has told whether it is to be."""
         self._elected: Elected | None = None
         self._act_is_running = False
 
@@ -164,11 +175,12 @@ class Leadership:
         """The store's clock was so far ahead of this machine's wall clock; None: nobody knows."""
         self.clock_offset_ms = offset_ms
 
-    def term_ended(self, steady_ms: int) -> None:
+    def term_ended(self, term: EndedTerm, steady_ms: int) -> None:
         """The term that was won is over: follow again, from a fresh load."""
+        header = term.header
         self._elected = self._version = None
-        self._is_current = False
-        self._changed_ms = steady_ms
+        self.header, self._is_current = header, False
+        self._signs.led(term)
         self._load_not_before_ms = steady_ms
 
     def document_loaded(self, data: bytes, version: str, steady_ms: int) -> None:
@@ -255,28 +267,25 @@ class Leadership:
             self._pace.timed_out(timed_out_ms)
         self._end_act().outcome_unknown()
 
+    def process_traced(self, traces: ProcessTraces) -> None:
+        """The system was asked for the leader's process; what its address answers follows."""
+        self._signs.process_traced(self._followed, traces)
+
     def leader_answered(self, name: str) -> None:
         """The broker at the leader's address has told its name."""
         self._act_is_running = False
-        self._refused_ms = None
-        if name == self._leader_name():
-            self._known_leader = name
+        self._signs.answered(self._followed, name)
 
     def leader_refused(self, steady_ms: int) -> None:
         """Nobody listens at the leader's address."""
         self._act_is_running = False
-        if self._known_leader is None or self._known_leader != self._leader_name():
-            return
-        if self._refused_ms is None:
-            self._refused_ms = steady_ms
-            self._probe_not_before_ms = steady_ms + _REFUSALS_APART_MS
-        elif steady_ms >= self._refused_ms + _REFUSALS_APART_MS:
-            self._is_surely_gone = True
+        if self._signs.refused(self._followed, steady_ms):
+            self._probe_not_before_ms = steady_ms + REFUSALS_APART_MS
 
     def leader_silent(self) -> None:
-        """No answer: no evidence."""
+        """No answer, or its address was not asked: no evidence."""
         self._act_is_running = False
-        self._refused_ms = None
+        self._signs.fell_silent()
 
     def poll(self, steady_ms: int) -> None:
         """Something hints at a change: load at once, and ask the leader for its name again."""
@@ -297,16 +306,15 @@ class Leadership:
     def _next_act(self, now_ms: int, steady_ms: int) -> ElectionEffect:
         if self.is_clock_off and self._pending is None:
             self._stand_back(steady_ms)
-        if self._candidate is not None and self._pending is None:
+        self._find_reason(steady_ms)
+        if self._candidate is not None and self._pending is None and self._reason is not None:
             self._begin_takeover(self._candidate, now_ms, steady_ms)
         if self._pending is not None:
             step = self._pending.next_step(steady_ms)
             if step is not NextStep.GIVE_UP:
                 return self._continue_takeover(self._pending, step, steady_ms)
+            self._signs.gave_up(str(self._pending.commit_id))
             self._lose(steady_ms)
-        if self._reason is None and self._is_current and not self.is_clock_off:
-            assert self.header is not None, "a load has found one"
-            self._reason = self._reason_to_lead(self.header, steady_ms)
         if self._reason is not None:
             if steady_ms < self._load_not_before_ms:
                 return WaitUntil(self._load_not_before_ms)
@@ -315,75 +323,71 @@ class Leadership:
             is_head_enough = self._head_suffices and not self._is_first_load
             return LoadDocument(if_changed_from=self._version, head_only=is_head_enough)
         if self._wants_probe(steady_ms):
-            assert self.header is not None
-            assert self.header.broker is not None
             self._probe_not_before_ms = steady_ms + self._poll_interval_ms
-            return ProbeLeader(self.header.broker)
+            return ProbeLeader(self._address_to_ask, self._signs.pid_to_trace(self._followed))
+        self._candidate = None
         return WaitUntil(self._next_time_ms())
+
+    def _find_reason(self, steady_ms: int) -> None:
+        if self._pending is not None or self.is_clock_off or not self._is_current:
+            return
+        if self._reason is None:
+            at_ms, reason = self._signs.standing(self._followed)
+            if steady_ms >= at_ms:
+                self._reason = reason
+                self._load_not_before_ms = steady_ms
 
     @property
     def _poll_interval_ms(self) -> int:
         return max(self._pace.heartbeat_interval_ms // 2, 1)
 
+    @property
+    def _followed(self) -> Header:
+        assert self.header is not None, "a load has found one"
+        return self.header
+
+    @property
+    def _address_to_ask(self) -> str | None:
+        address = self._followed.broker
+        return None if address == self._identity.address else address
+
+    @property
+    def _has_probe(self) -> bool:
+        """Whether anything can be asked about the leader."""
+        header = self._followed
+        if header.broker is None:
+            return False
+        return self._address_to_ask is not None or self._signs.pid_to_trace(header) is not None
+
     def _wants_probe(self, steady_ms: int) -> bool:
-        header = self.header
-        return (
-            self._is_current
-            and header is not None
-            and header.broker not in (None, self._identity.address)
-            and steady_ms >= self._probe_not_before_ms
-        )
+        return self._is_current and self._has_probe and steady_ms >= self._probe_not_before_ms
 
     def _next_time_ms(self) -> int:
-        header = self.header
         times = [self._load_not_before_ms]
-        if header is not None and self._is_current:
+        if self._is_current:
             if not self.is_clock_off:
-                times.append(self._changed_ms + header.broker_timeout_ms)
-            if header.broker not in (None, self._identity.address):
+                times.append(self._signs.standing(self._followed)[0])
+            if self._has_probe:
                 times.append(self._probe_not_before_ms)
         return min(times)
-
-    def _leader_name(self) -> str | None:
-        return None if self.header is None else self.header.parsed_commit_id().broker_name
 
     def _begin_following(self, data: bytes, version: str, steady_ms: int) -> None:
         """The first load, of the whole document: a broker that could never take over must not stand
         by as if it could. Where there is a reason to lead already, no second load is needed."""
         loaded = load_document(data, self._rules, self._random)
-        header = loaded.header
         self._is_first_load = False
-        self._follow(header, version, steady_ms)
-        if header.broker == self._identity.address and header.broker_host == self._identity.host:
-            self._reason = "this port and machine are the leader's, whose process is gone"
-        else:
-            self._reason = self._reason_to_lead(header, steady_ms)
-        self._candidate = None if self._reason is None else loaded
+        self._follow(loaded.header, version, steady_ms)
+        self._candidate = loaded
 
     def _follow(self, header: Header, version: str, steady_ms: int) -> None:
         if version != self._version:
-            self._changed_ms = steady_ms
-            self._refused_ms = None
-            self._is_surely_gone = False
+            self._signs.version_changed(header, version, self.header, steady_ms)
+            self._candidate = None
         self.header, self._version, self._is_current = header, version, True
         self._plan_next_load(steady_ms)
 
     def _plan_next_load(self, steady_ms: int) -> None:
         self._load_not_before_ms = steady_ms + self._poll_interval_ms
-
-    def _reason_to_lead(self, header: Header, steady_ms: int) -> str | None:
-        reason = None
-        if header.broker is None:
-            reason = "the last leader has released the queue"
-        elif header.parsed_commit_id().broker_name == self._identity.name:
-            reason = "this broker had won an election that it gave up"
-        elif self._is_surely_gone:
-            reason = f"the leader at {header.broker} is gone: its port refuses"
-        elif steady_ms >= self._changed_ms + header.broker_timeout_ms:
-            reason = f"the leader has not written for {header.broker_timeout_ms} ms"
-        if reason is not None:
-            self._load_not_before_ms = steady_ms
-        return reason
 
     def _stand_back(self, steady_ms: int) -> None:
         """Forget any reason to lead, and look again at the usual time, at the clock too."""

@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 import trio
 
-from osqueue.broker.broker import Broker, make_rules, no_probe
-from osqueue.broker.leadership_loop import ProbeAnswer
+from osqueue.broker.broker import Broker, make_rules, no_probe, no_traces
+from osqueue.broker.leadership_loop import ProbeAnswer, ProcessTracer
 from osqueue.clocks import Clock, TrioClock
 from osqueue.core.document import LoadedDocument, load_document
 from osqueue.core.leadership import BrokerIdentity
@@ -37,7 +37,10 @@ def make_broker(
     number: int = 1,
     *,
     key: str = KEY,
+    address: str = "",
+    host: str = "",
     probe_leader: ProbeAnswer = no_probe,
+    trace_process: ProcessTracer = no_traces,
     on_loaded: Callable[[], object] = lambda: None,
     clock: Clock | None = None,
     **settings: Any,
@@ -46,12 +49,15 @@ def make_broker(
         store,
         msgspec.structs.replace(SETTINGS, **settings),
         BrokerIdentity(
-            name=f"{number:016x}", address=f"10.0.0.{number}:8080", host=f"host-{number}"
+            name=f"{number:016x}",
+            address=address or f"10.0.0.{number}:8080",
+            host=host or f"host-{number}",
         ),
         clock=clock or TrioClock(),
         random=random.Random(number),
         key=key,
         probe_leader=probe_leader,
+        trace_process=trace_process,
         on_loaded=on_loaded,
     )
 

@@ -210,8 +210,8 @@ class DrivenBroker:
         while isinstance(effect := self.next(), Settle):
             pass
         assert isinstance(effect, StepDown), effect
+        self.leadership.term_ended(self.term.ended(), self.steady_ms)
         self._term = None
-        self.leadership.term_ended(self.steady_ms)
         return effect
 
     # Requests.

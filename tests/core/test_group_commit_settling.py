@@ -242,7 +242,7 @@ class TestCounterexamples:
         assert stored.put(write) is not None
         broker.elect()
         assert stored.header().epoch == 3
-        assert broker.reason == "this broker had won an election that it gave up"
+        assert broker.reason == "this broker's own write has landed that it gave up"
 
 
 class TestGivingUp:

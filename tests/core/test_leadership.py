@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from osqueue.core.election.trust import evidence_wait_ms
 from osqueue.core.errors import NotLeader, StoredDataInvalid
 from osqueue.core.leadership import CLOCK_OFFSET_MS_MAX, Elected
 from osqueue.core.limits import LINEAGE_LENGTH
-from osqueue.core.writes.effects import LoadDocument, ProbeLeader, WaitUntil, WriteDocument
+from osqueue.core.writes.effects import LoadDocument, WaitUntil, WriteDocument
 from tests.core.driven import (
     BEAT_MS,
     TIMEOUT_MS,
@@ -16,39 +17,7 @@ from tests.core.driven import (
     lead,
     submit_job,
 )
-
-
-def standby(stored: StoredObject, number: int = 2, **fields: object) -> DrivenBroker:
-    """A broker that has seen the document, and has nothing to do but to follow."""
-    broker = DrivenBroker(stored, number, **fields)  # type: ignore[arg-type]
-    follow(broker)
-    return broker
-
-
-def follow(broker: DrivenBroker, *, within_ms: int = 0) -> None:
-    """Do what there is to do for so long, with a store that works and a leader that is silent."""
-    last_ms = broker.steady_ms + within_ms
-    while True:
-        effect = broker.next()
-        assert not isinstance(effect, Elected | WriteDocument), effect
-        if isinstance(effect, WaitUntil) and (effect.steady_ms or 0) > last_ms:
-            broker.steady_ms = last_ms
-            return
-        broker.do(effect)
-
-
-def until_takeover(broker: DrivenBroker) -> WriteDocument:
-    """Go on until the takeover is to be written."""
-    while not isinstance(effect := broker.next(), WriteDocument):
-        broker.do(effect)
-    return effect
-
-
-def until_probe(broker: DrivenBroker) -> ProbeLeader:
-    """Go on until the leader is to be asked for its name."""
-    while not isinstance(effect := broker.next(), ProbeLeader):
-        broker.do(effect)
-    return effect
+from tests.core.following import EVIDENCE_MS, follow, standby, until_takeover
 
 
 class TestCreation:
@@ -247,23 +216,25 @@ class TestReasons:
         broker.elect(within_ms=BEAT_MS // 2)
         assert broker.reason == "the last leader has released the queue"
 
-    def test_own_address_and_machine_at_the_first_load_is_taken_over_at_once(self) -> None:
+    def test_own_place_waits_until_the_leaders_trust_is_over(self) -> None:
+        # Its listener may be closed while it lives on, or the port be shared.
         leader = lead()
-        restarted = DrivenBroker(leader.stored, 2, host="host-1", address=leader.address)
-        restarted.elect(within_ms=0)
-        assert restarted.reason == "this port and machine are the leader's, whose process is gone"
+        restarted = standby(leader.stored, 2, host="host-1", address=leader.address)
+        follow(restarted, within_ms=EVIDENCE_MS - 1)
+        restarted.elect(within_ms=1)
+        assert restarted.reason == f"this broker is where the leader at {leader.address} was"
 
-    def test_own_address_on_another_machine_waits_for_the_timeout(self) -> None:
+    def test_own_address_in_another_place_waits_for_the_timeout(self) -> None:
         leader = lead()
         other = DrivenBroker(leader.stored, 2, address=leader.address)
         follow(other, within_ms=TIMEOUT_MS - 1)
 
-    def test_own_address_and_machine_later_is_no_reason(self) -> None:
-        leader = lead()
-        broker = DrivenBroker(leader.stored, 2, host="host-3", address="10.0.0.3:8080")
-        follow(broker)
-        lead(leader.stored, 3)
-        follow(broker, within_ms=TIMEOUT_MS - 1)
+    def test_evidence_is_waited_for_as_long_as_the_leader_wrote(self) -> None:
+        stored = lead().stored
+        stored.edit(brokerTimeoutMs=40_000)
+        broker = standby(stored, 2, host="host-1")
+        follow(broker, within_ms=evidence_wait_ms(40_000) - 1)
+        broker.elect(within_ms=1)
 
     def test_version_that_changes_before_the_whole_is_loaded_ends_the_candidacy(self) -> None:
         leader = lead()
@@ -283,67 +254,6 @@ class TestReasons:
         broker.leadership.load_failed(broker.steady_ms)
         broker.do(broker.expect(WaitUntil))
         broker.elect(within_ms=0)
-
-
-class TestProbes:
-    def test_leader_that_answered_and_now_refuses_twice_is_gone(self) -> None:
-        leader = lead()
-        broker = DrivenBroker(leader.stored, 2)
-        assert until_probe(broker).address == leader.address
-        broker.leadership.leader_answered(leader.name)
-        until_probe(broker)
-        refused_ms = broker.steady_ms
-        broker.leadership.leader_refused(refused_ms)
-        until_probe(broker)
-        assert broker.steady_ms == refused_ms + 250
-        broker.leadership.leader_refused(broker.steady_ms)
-        broker.elect(within_ms=0)
-        assert broker.reason == f"the leader at {leader.address} is gone: its port refuses"
-
-    @pytest.mark.parametrize("answer", ["silence", "another name", "never answered", "version"])
-    def test_anything_less_is_no_evidence(self, answer: str) -> None:
-        leader = lead()
-        broker = DrivenBroker(leader.stored, 2)
-        until_probe(broker)
-        if answer != "never answered":
-            broker.leadership.leader_answered(leader.name)
-            until_probe(broker)
-        broker.leadership.leader_refused(broker.steady_ms)
-        until_probe(broker)
-        if answer == "silence":
-            broker.leadership.leader_silent()
-            until_probe(broker)
-        elif answer == "another name":
-            broker.leadership.leader_answered("00000000000000ff")
-            until_probe(broker)
-        elif answer == "version":
-            leader.answer(submit_job())
-            broker.leadership.poll(broker.steady_ms)
-            broker.leadership.leader_silent()
-            broker.look(broker.expect(LoadDocument))
-            until_probe(broker)
-        broker.leadership.leader_refused(broker.steady_ms)
-        follow(broker, within_ms=240)
-
-    def test_second_refusal_too_soon_is_no_evidence(self) -> None:
-        leader = lead()
-        broker = DrivenBroker(leader.stored, 2)
-        until_probe(broker)
-        broker.leadership.leader_answered(leader.name)
-        until_probe(broker)
-        broker.leadership.leader_refused(broker.steady_ms)
-        broker.leadership.leader_refused(broker.steady_ms + 249)
-        assert isinstance(broker.next(), WaitUntil)
-
-    def test_own_address_is_not_asked(self) -> None:
-        leader = lead()
-        broker = DrivenBroker(leader.stored, 2, address=leader.address)
-        last_ms = broker.steady_ms + TIMEOUT_MS
-        while broker.steady_ms < last_ms:
-            effect = broker.next()
-            assert not isinstance(effect, ProbeLeader | Elected)
-            broker.do(effect)
-            assert not isinstance(effect, WaitUntil) or effect.steady_ms == broker.steady_ms
 
 
 class TestTakeover:

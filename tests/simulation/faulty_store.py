@@ -44,6 +44,8 @@ class FaultyStore:
         self.body: bytes | None = None
         self.version: str | None = None
         self._puts = 0
+        self._bodies: list[bytes] = []
+        """Of all versions, oldest first."""
         self._late_count = 0
         """Writes under way whose writers have been told that their outcome is unknown."""
         self._outages: dict[Site | None, tuple[int, str]] = {}
@@ -146,14 +148,15 @@ class FaultyStore:
             result: tuple[Any, ...] = ("succeeded", self.version) if is_applied else ("conflicted",)
             self.world.after(travel, process, done, *result)
 
-    def _apply(self, body: bytes) -> None:
+    def _apply(self, body: bytes, *, copy_of: int | None = None) -> None:
         self._puts += 1
+        self._bodies.append(body)
         if self.world.plan.versions_name_bytes:
             self.version = hashlib.blake2b(body, digest_size=8).hexdigest()
         else:
             self.version = f"v{self._puts}"
         self.body = body
-        self.world.observer.landed(body, self.version)
+        self.world.observer.landed(body, self.version, copy_of=copy_of)
 
     def edit(self, change: Callable[[bytes, Random], bytes | None]) -> bool:
         """Somebody writes the document by hand. Returns whether there was something to change."""
@@ -161,6 +164,23 @@ class FaultyStore:
         if body is not None:
             self._apply(body)
         return body is not None
+
+    def restore(self) -> bool:
+        """Somebody puts an older version back, while brokers run."""
+        if len(self._bodies) < 2:
+            return False
+        random, newest = self.world.random, len(self._bodies) - 1
+        index = max(newest - random.randint(1, random.choice([3, 10, 40, 200])), 0)
+        ledger = self.world.observer.ledger
+        wanted = random.choice([ledger.newest_of_another_leader, ledger.newest_release, None])
+        if wanted is not None:
+            # Those that give somebody a reason to lead: they name a broker that lives, or nobody.
+            found = wanted()
+            if found is None:
+                return False
+            index = found
+        self._apply(self._bodies[index], copy_of=index)
+        return True
 
     # Reads. `done` is told `loaded` with body and version, `unchanged`, `missing`, or `failed`.
 

@@ -173,6 +173,23 @@ class Network:
         self.listeners: dict[str, BrokerProcess] = {}
         self.silent_addresses: set[str] = set()
         """Whose machine is down: nothing there even refuses."""
+        self._refusing_until: dict[str, int] = {}
+        """Addresses that refuse whoever listens there: a proxy is down, a rule rejects."""
+
+    def refuse(self, address: str, duration_ms: int) -> None:
+        """New connections to an address are refused for a while; those there are go on."""
+        self._refusing_until[address] = self.world.now + duration_ms
+
+    def mend(self) -> None:
+        """Nobody is refused whom somebody listens to."""
+        self._refusing_until.clear()
+
+    def _is_refused(self, address: str) -> bool:
+        if self.world.now < self._refusing_until.get(address, 0):
+            return True
+        is_dead = address not in self.listeners and address not in self.silent_addresses
+        # A proxy in front of it accepts, and has nobody to pass anything on to.
+        return is_dead and not self.world.plan.is_proxied
 
     def latency(self) -> int:
         """Of one message."""
@@ -191,7 +208,7 @@ class Network:
         """Connect a client to whoever listens at an address."""
         world = self.world
         broker = self.listeners.get(address)
-        if broker is None and address not in self.silent_addresses:
+        if self._is_refused(address):
             world.after(2, client.process, failed, "refused")
         elif broker is None or broker.is_paused or world.strikes("dialling fails"):
             world.after(2_000, client.process, failed, "no answer in time")
@@ -221,7 +238,7 @@ class Network:
         name."""
         world = self.world
         broker = self.listeners.get(address)
-        if broker is None and address not in self.silent_addresses:
+        if self._is_refused(address):
             world.after(self.latency(), prober, done, "refused", "")
             return
         world.after(PROBE_MS, prober, done, "silent", "")

@@ -54,6 +54,10 @@ FAULTS: dict[str, float] = {
     "document edited": 0.7,
     "job edited by hand": 0.7,
     "job removed by hand": 0.5,
+    "older copy restored": 6.0,
+    "live port refuses": 4.0,
+    # Of one look at a process.
+    "process unreadable": 0.6,
     # Of one step of a broker.
     "crash at a step": 0.004,
 }
@@ -66,9 +70,14 @@ TRANSITIONS: frozenset[str] = frozenset({
     "verdict: another took over before it landed", "verdict: nothing can tell",
     "elected: there is no queue yet",
     "elected: the last leader has released the queue",
-    "elected: this broker had won an election that it gave up",
-    "elected: this port and machine are the leader's, whose process is gone",
-    "elected: the leader at is gone: its port refuses",
+    "elected: this broker's own write has landed that it gave up",
+    "elected: the leader's process is gone",
+    "elected: the leader's process is gone, does not refuse",
+    "elected: nobody has written since this broker led",
+    "elected: this broker's last commit was edited while it led",
+    "elected: this broker was the leader, and leads no more",
+    "elected: this broker is where the leader at was",
+    "elected: the leader at refuses, and has not written since",
     "elected: the leader has not written for ms",
     "step down: released", "step down: another broker took over",
     "step down: a write's outcome stayed unknown", "step down: the document was replaced",
@@ -117,6 +126,10 @@ class Plan:
     """The budget of each broker."""
     has_store_clock: bool = False
     """Whether the store's answers carry its time, as those of buckets do."""
+    is_proxied: bool = False
+    """What brokers advertise are proxies, which go on to accept where a broker is gone."""
+    has_clones: bool = False
+    """All machines are copies of one that ran: they have its name and its boot id."""
     is_small_table: bool = False
     """The table of clients is so small that some completions go unrecorded."""
 
@@ -148,20 +161,42 @@ _TIMES = [(500, 2_000, 4_000), (800, 3_000, 7_000), (1_500, 5_000, 10_000), (3_0
 """Heartbeat interval, timeout and lease."""
 
 
+_OF_ELECTIONS = ("older copy restored", "live port refuses", "process unreadable")
+_RESTORING = 0.2
+"""In how many seeds copies are restored: after the first one the history proves little."""
+
+
+def _choose_election_faults(faults: dict[str, float], random: random_module.Random) -> bool:
+    """What makes a standby take a leader for dead. Returns whether machines are clones."""
+    for name in _OF_ELECTIONS:
+        if random.random() < (_RESTORING if name == "older copy restored" else 0.45):
+            faults[name] = FAULTS[name] * random.choice([0.3, 1.0, 1.0, 2.5])
+    if "older copy restored" in faults:
+        # Leaders that are deposed and live on: what matters is what they make of their own copies.
+        faults["broker suspended for long"] = FAULTS["broker suspended for long"] * 1.5
+    has_clones = random.random() < 0.2
+    if has_clones:
+        # Nothing tells a clone whose port refuses from a process that is gone: see decision 11.
+        faults.pop("live port refuses", None)
+    return has_clones
+
+
 def make_plan(seed: int) -> Plan:
     """The plan of a seed."""
     random, spacing = random_module.Random(f"plan {seed}"), random_module.Random(f"spacing {seed}")
     faults: dict[str, float] = {}
     for name, most in FAULTS.items():
-        if random.random() < 0.45:
+        if name not in _OF_ELECTIONS and random.random() < 0.45:
             faults[name] = most * random.choice([0.3, 1.0, 1.0, 2.5])
+    elections = random_module.Random(f"elections {seed}")
+    has_clones = _choose_election_faults(faults, elections)
     heartbeat_ms, timeout_ms, lease_ms = random.choices(_TIMES, [4, 4, 2, 1])[0]
     is_small_table = random.random() < 0.1
     limits = Limits(
         jobs_max=random.choice([12, 1_000, 1_000]),
         dead_jobs_max=random.choice([3, 1_000, 1_000]),
         client_entries_max=4 if is_small_table else 1_000,
-        document_bytes_max=random.choice([9_000, 15_000, 67_108_864, 67_108_864]),
+        document_bytes_max=random.choice([9_000, 9_000, 15_000, 67_108_864, 67_108_864]),
     )
     return Plan(
         seed=seed,
@@ -185,6 +220,8 @@ def make_plan(seed: int) -> Plan:
         versions_name_bytes=random.random() < 0.5,
         has_store_clock=random_module.Random(f"clocks {seed}").random() < 0.5,
         is_small_table=is_small_table,
+        is_proxied=elections.random() < (0.5 if has_clones else 0.1),
+        has_clones=has_clones,
         # A slow store makes leases of up to 12 times the timeout; one may have been renewed.
         calm_ms=60_000 + 40 * timeout_ms,
         gap_ms=spacing.choice([0, 0, 0, heartbeat_ms // 3]),

@@ -15,7 +15,9 @@ import pytest
 from osqueue.broker.store_calls import WriteFailure, failure_of
 from osqueue.core import leadership
 from osqueue.core.clocks.queue_time import QueueTime
-from osqueue.core.document import LoadedDocument, load_document
+from osqueue.core.document import Header, LoadedDocument, load_document
+from osqueue.core.election import leader_signs
+from osqueue.core.election.leader_signs import LeaderSigns
 from osqueue.core.fates import bulk
 from osqueue.core.fates.administering import cancel
 from osqueue.core.group_commit import GroupCommit
@@ -374,6 +376,48 @@ def loses_what_was_written_by_hand(patch: pytest.MonkeyPatch) -> None:
         return found
 
     patch.setattr(leadership, "load_document", load)
+
+
+@canary("trust", "committed memory")
+def takes_a_refusal_for_proof(patch: pytest.MonkeyPatch) -> None:
+    proof = LeaderSigns._proof
+
+    def proves(self: LeaderSigns, header: Header) -> str:
+        return "its port refuses" if self._has_refused else proof(self, header)
+
+    patch.setattr(LeaderSigns, "_proof", proves)
+
+
+@canary("trust", "committed memory")
+def takes_its_own_name_for_proof(patch: pytest.MonkeyPatch) -> None:
+    def stands_at_once(self: LeaderSigns, header: Header) -> tuple[int, str]:
+        is_own = header.parsed_commit_id().broker_name == self._identity.name
+        return (self._changed_ms, "its own name") if is_own else standing(self, header)
+
+    standing = LeaderSigns.standing
+    patch.setattr(LeaderSigns, "standing", stands_at_once)
+
+
+@canary("trust", "committed memory")
+def believes_an_older_copy(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(leader_signs, "_follows", lambda header, last: True)
+
+
+@canary("trust", "committed memory")
+def takes_a_missing_process_for_proof_whatever_its_address_says(patch: pytest.MonkeyPatch) -> None:
+    def proves(self: LeaderSigns, header: Header) -> str:
+        process = self._process_here(header)
+        is_gone = process is not None and self._is_process_gone
+        return "its process is gone" if is_gone else proof(self, header)
+
+    proof = LeaderSigns._proof
+    patch.setattr(LeaderSigns, "_proof", proves)
+    patch.setattr(LeaderSigns, "answered", lambda self, header, name: None)
+
+
+@canary("trust", "committed memory")
+def waits_for_less_than_the_trust_of_a_leader(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(leader_signs, "evidence_wait_ms", lambda timeout_ms: timeout_ms // 4)
 
 
 @pytest.mark.slow

@@ -165,6 +165,7 @@ class World:
         self.note("--- calm ---")
         self.is_calm = True
         self.store.mend()
+        self.network.mend()
         for site in self.sites:
             site.mend()
         for actor in (*self.producers, *self.workers):
@@ -274,6 +275,16 @@ class World:
         if self.store.edit(remove_job):
             self.count_fault("job removed by hand")
 
+    def _restore_copy(self) -> None:
+        if self.store.restore():
+            self.count_fault("older copy restored")
+
+    def _refuse_at_port(self) -> None:
+        process = self._some_broker()
+        if process is not None:
+            self.count_fault("live port refuses")
+            self.network.refuse(process.site.address, self._outage_ms())
+
 
 _MOMENTS: dict[str, Callable[[World], None]] = {
     "broker crashes": World._crash_broker,
@@ -289,4 +300,6 @@ _MOMENTS: dict[str, Callable[[World], None]] = {
     "document edited": World._edit_document,
     "job edited by hand": World._edit_job,
     "job removed by hand": World._remove_job,
+    "older copy restored": World._restore_copy,
+    "live port refuses": World._refuse_at_port,
 }

@@ -19,6 +19,7 @@ import structlog
 
 from osqueue.broker.broker import Broker
 from osqueue.broker.queue_clock import QueueClock
+from osqueue.cli.broker.linux_processes import own_process, trace_process
 from osqueue.cli.broker.probing import probe_leader
 from osqueue.clocks import Clock, SystemClock
 from osqueue.core.ids import make_broker_name
@@ -158,7 +159,7 @@ def machine_name() -> str:
 
 
 def place_name(settings: Settings) -> str:
-    """Names what only one process can have at a time: a port that is bound on this machine.
+    """Names what one process at a time should have: a port that is bound on this machine.
 
     The advertised address would not do: behind a proxy several brokers can have the same.
     """
@@ -185,7 +186,7 @@ def make_server(settings: Settings, *, clock: Clock | None = None) -> Server:
             address=advertised_address(
                 settings, host_name=socket.gethostname(), port=settings.broker_port
             ),
-            host=place_name(settings),
+            host=" ".join([place_name(settings), *own_process()]),
         )
         broker = Broker(
             store,
@@ -195,6 +196,7 @@ def make_server(settings: Settings, *, clock: Clock | None = None) -> Server:
             random=random,
             key=QUEUE_KEY,
             probe_leader=probe_leader,
+            trace_process=trace_process,
             throttle=throttle,
             # What was loaded stays: the collector of this process need not walk it again and again.
             on_loaded=gc.freeze,

@@ -86,7 +86,10 @@ class StepDown(msgspec.Struct, frozen=True):
 
 
 class ProbeLeader(msgspec.Struct, frozen=True):
-    """Ask the broker at this address for its name, then report `leader_answered`, `leader_refused`
-    or `leader_silent`."""
+    """Ask the broker at this address for its name, and then the system for its process; report
+    `process_traced` for that, and then `leader_answered`, `leader_refused` or `leader_silent`."""
 
-    address: str
+    address: str | None
+    """None: it is this broker's own, do not ask; report `leader_silent`."""
+    pid: int | None = None
+    """None: no process of this machine, do not ask."""

@@ -1,4 +1,4 @@
-"""What a takeover has won, and the names of the commits that follow."""
+"""What a takeover has won, the names of the commits that follow, and what is left of it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from osqueue.core.document import Header
 from osqueue.core.ids import CommitId
 from osqueue.core.queue_state import QueueState
 
-__all__ = ["CommitIds", "Term"]
+__all__ = ["CommitIds", "EndedTerm", "Term"]
 
 
 class CommitIds:
@@ -35,3 +35,16 @@ class Term(msgspec.Struct, kw_only=True):
     version: str
     proven_ms: int
     """Steady time at the start of the attempt that landed."""
+
+
+class EndedTerm(msgspec.Struct, frozen=True, kw_only=True):
+    """What a term leaves behind for the next election."""
+
+    header: Header
+    """Of its last commit."""
+    version: str
+    """The store's name for that."""
+    given_up: str
+    """Commit id of the write whose outcome stayed unknown, which may land yet; empty: none."""
+    trusted_until_ms: int
+    """Steady time at which its trust ends."""

@@ -44,6 +44,11 @@ def write_document(directory: Path, content: str) -> bytes:
     return path.read_bytes()
 
 
+def is_gone(reason: str) -> bool:
+    """Whether that is why it was elected: the system has told that the leader's process ended."""
+    return reason.startswith("the leader's process ") and reason.endswith(" is gone")
+
+
 def submit(url: str, payload: object = None) -> str:
     async def talk() -> str:
         async with Client(url, timeout_s=20) as client:
@@ -85,7 +90,7 @@ def test_broker_killed_and_restarted_on_its_port_serves_within_two_seconds(tmp_p
     with started_broker(tmp_path, BROKER_PORT=port) as broker:
         second = submit(url)
         assert time.monotonic() - started_at < 2
-        assert broker.wait_event("elected")["reason"].startswith("this port and machine")
+        assert is_gone(broker.wait_event("elected")["reason"])
     document = read_document(tmp_path)
     assert document["epoch"] == 2
     assert [job["id"] for job in document["jobs"]] == [first, second]
@@ -123,7 +128,7 @@ def test_standby_takes_over_from_a_killed_leader_before_its_timeout(tmp_path: Pa
         standby.wait_event("probed the leader")
         leader.send(signal.SIGKILL)
         reason = standby.wait_event("elected")["reason"]
-    assert reason == f"the leader at 127.0.0.1:{leader.port} is gone: its port refuses"
+    assert is_gone(reason)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])

@@ -9,6 +9,7 @@ _FORMING = "osqueue/core/writes/forming.py"
 _BATCHES = "osqueue/core/writes/batches.py"
 _PENDING = "osqueue/core/writes/pending_write.py"
 _LEADERSHIP = "osqueue/core/leadership.py"
+_SIGNS = "osqueue/core/election/leader_signs.py"
 
 MUTANTS = [
     Mutant(
@@ -21,8 +22,8 @@ MUTANTS = [
     Mutant(
         name="trust counts for the whole timeout",
         file=_COMMIT,
-        old="return steady_ms - self._proven_ms < timeout_ms // 2",
-        new="return steady_ms - self._proven_ms < timeout_ms",
+        old="return self._proven_ms + trust_ms(timeout_ms)",
+        new="return self._proven_ms + timeout_ms",
         killed_by="world",
     ),
     Mutant(
@@ -194,9 +195,44 @@ MUTANTS = [
     ),
     Mutant(
         name="a standby waits for a quarter of the timeout",
-        file=_LEADERSHIP,
-        old="elif steady_ms >= self._changed_ms + header.broker_timeout_ms:",
-        new="elif steady_ms >= self._changed_ms + header.broker_timeout_ms // 4:",
+        file=_SIGNS,
+        old="at_ms = self._changed_ms + header.broker_timeout_ms",
+        new="at_ms = self._changed_ms + header.broker_timeout_ms // 4",
+        killed_by="world",
+    ),
+    Mutant(
+        name="a port that refuses proves that the leader is gone",
+        file=_SIGNS,
+        old="if self._is_process_gone and (self._refuses_now or not is_asked):",
+        new="if self._has_refused or self._is_process_gone and not is_asked:",
+        killed_by="world",
+    ),
+    Mutant(
+        name="an own name in the document is a reason to lead at once",
+        file=_SIGNS,
+        old="        if header.commit_id == self._given_up:\n",
+        new="        if _leader_name(header) == self._identity.name:\n",
+        killed_by="world",
+    ),
+    Mutant(
+        name="evidence counts while the leader trusts itself",
+        file="osqueue/core/election/trust.py",
+        old="return trusted_ms + trusted_ms // _DRIFT + _ROUNDING_MS",
+        new="return trusted_ms // 2",
+        killed_by="world",
+    ),
+    Mutant(
+        name="an older copy is believed",
+        file=_SIGNS,
+        old="if last is not None and not _follows(header, last):",
+        new="if False and last is not None and not _follows(header, last):",
+        killed_by="world",
+    ),
+    Mutant(
+        name="a process that is missing here proves that a leader who answers is gone",
+        file=_SIGNS,
+        old="if self._is_process_gone and (self._refuses_now or not is_asked):",
+        new="if self._is_process_gone:",
         killed_by="world",
     ),
     Mutant(

@@ -12,6 +12,7 @@ import msgspec
 
 from osqueue.core.clocks.queue_time import QueueTime
 from osqueue.core.document import HEAD_BYTES_MAX
+from osqueue.core.election.leader_process import ProcessTraces
 from osqueue.core.errors import NotLeader, QueueError, Unavailable
 from osqueue.core.group_commit import Effect, GroupCommit
 from osqueue.core.ids import make_broker_name
@@ -39,6 +40,9 @@ if TYPE_CHECKING:
     from tests.simulation.world import World
 
 __all__ = ["BrokerProcess", "SimulatedTicket", "Site"]
+
+
+_PIDS = 3
 
 
 class SimulatedTicket(Ticket):
@@ -74,15 +78,41 @@ class Site:
         self.machine = machine
         self.name = name
         self.boots = 0
+        self.starts = 0
+        """Counts the processes since the boot: their numbers, until they are used anew."""
         self.process: BrokerProcess | None = None
 
     def __repr__(self) -> str:
         return f"site {self.name}"
 
     @property
+    def pid(self) -> int:
+        """The number of the newest process: there are few, so that they are soon used again."""
+        return 100 + self.starts % _PIDS
+
+    @property
     def host(self) -> str:
-        """What tells machines apart: it changes with a reboot."""
-        return f"{self.name}-boot{self.boots}"
+        """The machine, where its broker is bound, and the newest process of it."""
+        # A clone has the name and the boot id of the machine that it was made from.
+        machine = self.world.sites[0] if self.is_clone else self
+        boot_id = f"{machine.boots:08x}-0000-4000-8000-{ord(machine.name):012x}"
+        place = f"{machine.name} {boot_id} net:[{ord(self.name)}] 0.0.0.0 8080"
+        return f"{place} pid:[1] {self.pid} {self.starts}"
+
+    @property
+    def is_clone(self) -> bool:
+        """Whether this machine is a copy of the first one."""
+        return self.world.plan.has_clones and self.name != "A"
+
+    def trace(self, pid: int) -> ProcessTraces:
+        """What this machine's system tells of a process number."""
+        process = self.process
+        if process is None or pid != self.pid:
+            return ProcessTraces(exists=self.world.strikes("process unreadable"))
+        if self.world.strikes("process unreadable"):
+            return ProcessTraces(exists=True)
+        fields = ["S", *"0" * 18, str(self.starts), "0"]
+        return ProcessTraces(exists=True, stat=f"{pid} (osqueue (b) x) {' '.join(fields)}")
 
     def start(self) -> None:
         """A new process, under a new name, at the same address."""
@@ -91,6 +121,7 @@ class Site:
                 # Nothing else tells a new process the time: whoever starts it has looked at it.
                 self.machine.leap_ms = 0
             self.world.network.silent_addresses.discard(self.address)
+            self.starts += 1
             self.process = BrokerProcess(self.world, self)
             self.process.pump()
 
@@ -101,6 +132,7 @@ class Site:
         if is_silent:
             # The machine is down: when it comes back it has booted anew.
             self.boots += 1
+            self.starts = 0
             self.world.network.silent_addresses.add(self.address)
         random = self.world.random
         delay_ms = random.choice([30, 1_000, 4_000, 12_000])
@@ -380,9 +412,14 @@ class BrokerProcess(Process):
                 self._load(effect)
             case ProbeLeader():
                 self._act = act = object()
-                world.network.probe(
-                    self, effect.address, lambda kind, name: self._probed(act, kind, name)
-                )
+
+                def probed(kind: str, name: str) -> None:
+                    self._probed(act, effect.pid, kind, name)
+
+                if effect.address is None:
+                    world.after(0, self, probed, "not asked", "")
+                else:
+                    world.network.probe(self, effect.address, probed)
             case WaitUntil():
                 self._wait(effect.steady_ms)
             case Elected():
@@ -440,6 +477,7 @@ class BrokerProcess(Process):
             if kind != "failed":
                 self._note_store_clock()
             if kind == "loaded":
+                self.world.observer.found(self, body)
                 machine.document_loaded(body, version, self.steady_ms())
             elif kind == "unchanged":
                 machine.document_unchanged(self.steady_ms())
@@ -458,10 +496,12 @@ class BrokerProcess(Process):
         )
         self.world.after(self.world.plan.timeout_ms // 2, self, done, "failed")
 
-    def _probed(self, act: object, kind: str, name: str) -> None:
+    def _probed(self, act: object, pid: int | None, kind: str, name: str) -> None:
         if self._act is not act:
             return
         self._act = None
+        if pid is not None:
+            self._leadership.process_traced(self.site.trace(pid))
         if kind == "answered" and not name:
             kind = "answered by no leader"
         self.world.coverage.transitions[f"probe {kind}"] += 1
@@ -505,7 +545,8 @@ class BrokerProcess(Process):
         self.world.note(f"{self} steps down: {effect.reason}")
         assert effect.error is None or isinstance(effect.error, NotLeader | Unavailable)
         self.world.coverage.transitions[f"step down: {effect.reason}"] += 1
-        self.term = None
-        self._leadership.term_ended(self.steady_ms())
+        term, self.term = self.term, None
+        assert term is not None
+        self._leadership.term_ended(term.ended(), self.steady_ms())
         if self.is_draining:
             self._end(is_silent=False)

@@ -59,6 +59,9 @@ class Ledger:
     def __init__(self, world: World) -> None:
         self._world = world
         self.versions: list[StoredVersion] = []
+        self.is_restored = False
+        """Whether an older copy was put back: what was stored after it is gone, and nothing that
+        rests on the whole history can be demanded any more."""
         self._landed_at: list[int] = []
         self._sent: dict[str, tuple[int, int, int, str]] = {}
         """By commit id: hash of its bytes, time and step when first sent, by whom."""
@@ -97,6 +100,17 @@ class Ledger:
     def jobs(self) -> dict[str, JobView]:
         """The jobs of the newest version."""
         return self.versions[-1].jobs if self.versions else {}
+
+    def newest_of_another_leader(self) -> int | None:
+        """Index of the newest version whose writer lives and is not the last one's."""
+        alive = {site.process.name for site in self._world.sites if site.process is not None}
+        alive.discard(self.versions[-1].writer)
+        return next((one.index for one in reversed(self.versions) if one.writer in alive), None)
+
+    def newest_release(self) -> int | None:
+        """Index of the newest version that names no leader, but for the last one."""
+        released = (one for one in reversed(self.versions[:-1]) if one.document.broker is None)
+        return next((one.index for one in released), None)
 
     def between(self, start_ms: int, end_ms: int) -> list[StoredVersion]:
         """The versions that were the newest at some moment of the span."""
@@ -175,12 +189,18 @@ class Ledger:
             )
         return commit_id
 
-    def landed(self, body: bytes) -> tuple[StoredVersion | None, StoredVersion]:
-        """The object has a new version. Returns the one before, and this one."""
+    def landed(
+        self, body: bytes, *, copy_of: int | None = None
+    ) -> tuple[StoredVersion | None, StoredVersion]:
+        """The object has a new version; `copy_of`: it is that old one, restored. Returns the one
+        before, and this one."""
         now = self._world.now
         version = view_document(body, index=len(self.versions), landed_ms=now)
         previous = self.versions[-1] if self.versions else None
-        if previous is not None and previous.commit_id == version.commit_id:
+        if copy_of is not None:
+            self.is_restored, version.copy_of = True, copy_of
+            version.writer = self.versions[copy_of].writer
+        elif previous is not None and previous.commit_id == version.commit_id:
             version.is_edit = True
             version.formed_ms, version.formed_step = previous.formed_ms, previous.formed_step
             version.writer = previous.writer
@@ -188,12 +208,13 @@ class Ledger:
             _, version.formed_ms, version.formed_step, version.writer = self._sent[
                 version.commit_id
             ]
-        self._check_header(previous, version)
+        if not self.is_restored:
+            self._check_header(previous, version)
         self.versions.append(version)
         self._landed_at.append(now)
         if version.is_edit and previous is not None:
             self.edited |= previous.jobs.keys() - version.jobs.keys()
-        else:
+        elif not self.is_restored:
             self._check_jobs(previous, version)
         return previous, version
 

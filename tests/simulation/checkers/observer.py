@@ -19,6 +19,7 @@ from tests.simulation.checkers.clocks import check_queue_time
 from tests.simulation.checkers.ending import check_ending
 from tests.simulation.checkers.handed_out import HandedOut
 from tests.simulation.checkers.ledger import Ledger
+from tests.simulation.checkers.trust import TrustChecker
 from tests.simulation.checkers.views import Violation
 from tests.simulation.records import CallRecord
 
@@ -44,6 +45,7 @@ class Observer:
         self.auditor = Auditor(world)
         self._handed_out = HandedOut(world, self.auditor)
         self._answers = AnswerChecker(world, self.ledger)
+        self._trust = TrustChecker(world, self.ledger)
         self._answered = 0
 
     # What callers do.
@@ -68,7 +70,7 @@ class Observer:
         record.told_ms = self.world.now
         record.outcome = outcome
         claimed = outcome.claimed if isinstance(outcome, JobsCompleted) else outcome
-        if isinstance(claimed, JobsClaimed):
+        if isinstance(claimed, JobsClaimed) and not self.ledger.is_restored:
             claim = getattr(record.request, "claim", record.request)
             for job in claimed.jobs:
                 self.ledger.claim_told((job.job_id, job.attempt), claim.worker_id, claim.claim_id)
@@ -103,7 +105,8 @@ class Observer:
     ) -> None:
         """Answers leave a broker."""
         self.auditor.answered(broker, ticket)
-        self.auditor.timeliness.answered(broker.name, ticket, [one.outcome for one in answers])
+        if not self.ledger.is_restored:
+            self.auditor.timeliness.answered(broker.name, ticket, [one.outcome for one in answers])
         transitions = self.world.coverage.transitions
         for (call, outcome), request in zip(answers, ticket.requests, strict=True):
             transitions[f"answer {type(outcome).__name__}"] += 1
@@ -118,6 +121,8 @@ class Observer:
                 self.world.note(f"{broker} answers {call.record}: {outcome!r}")
             if isinstance(outcome, NotLeader | Unavailable):
                 self._check_refusal(broker, ticket, call.record, outcome)
+            if self.ledger.is_restored:
+                continue
             self._answers.check(call.record, outcome, ticket.arrived_ms)
             repeat: RepeatKey | None = getattr(request, "repeat", None)
             key = None if repeat is None else (repeat.client_id, repeat.sequence)
@@ -133,6 +138,8 @@ class Observer:
         self, broker: BrokerProcess, ticket: SimulatedTicket, record: CallRecord, error: QueueError
     ) -> None:
         """This attempt was not applied by this broker, not even by a write that it lost."""
+        if self.ledger.is_restored:
+            return
         version = self.ledger.effect_of(record) if record.is_numbered else None
         if (
             version is not None
@@ -159,10 +166,12 @@ class Observer:
         self.auditor.put_sent(name, self.ledger.put_sent(name, body))
         check_queue_time(process, body, self.world.now)
 
-    def landed(self, body: bytes, version: str) -> None:
-        """The object has changed."""
-        self.auditor.landed(*self.ledger.landed(body))
-        self._check_trust()
+    def landed(self, body: bytes, version: str, *, copy_of: int | None = None) -> None:
+        """The object has changed; `copy_of`: to what it was before, by somebody who restored it."""
+        previous, newest = self.ledger.landed(body, copy_of=copy_of)
+        if not self.ledger.is_restored:
+            self.auditor.landed(previous, newest)
+        self._trust.landed()
         if self.world.log is not None:
             newest = self.ledger.versions[-1]
             jobs = [
@@ -170,19 +179,9 @@ class Observer:
             ]
             self.world.note(f"stored {newest.commit_id} as {version}: {jobs}")
 
-    def _check_trust(self) -> None:
-        """Once another broker has taken over, nobody trusts itself to answer without a write."""
-        if len(self.ledger.versions) < 2:
-            return
-        previous, newest = self.ledger.versions[-2:]
-        if newest.document.epoch == previous.document.epoch or previous.document.broker is None:
-            return
-        for site in self.world.sites:
-            process = site.process
-            if process is None or process.term is None or process.name == newest.writer:
-                continue
-            if process.term.is_trusted(process.steady_ms()):
-                raise Violation("trust", f"{process} is trusted, {newest.commit_id} took over")
+    def found(self, broker: BrokerProcess, body: bytes) -> None:
+        """A read has told a broker what is stored."""
+        self._trust.found(broker, body)
 
     # The end.
 

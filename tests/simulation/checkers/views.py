@@ -128,6 +128,7 @@ class StoredVersion:
     __slots__ = (
         "body_bytes",
         "commit_id",
+        "copy_of",
         "document",
         "formed_ms",
         "formed_step",
@@ -150,6 +151,8 @@ class StoredVersion:
         self.writer = ""
         self.is_edit = False
         self.body_bytes = 0
+        self.copy_of: int | None = None
+        """Index of the version that was restored as this one."""
 
     @property
     def now_ms(self) -> int:
