@@ -119,7 +119,8 @@ async def test_why_a_broker_cannot_write_reaches_the_caller(
     served = await serve(nursery, settings, seeded_random, store=store)
     store.always = Put.DENY
     async with Client(f"http://{served.server.address}", timeout_s=1) as client:
-        with pytest.raises(Unavailable) as caught:
+        # A refusal may be that of a copy of the write, so nobody can say that it was not applied.
+        with pytest.raises(OutcomeUnknown) as caught:
             await client.submit()
     assert "until its credentials or permissions are fixed, its log says" in caught.value.message
     nursery.cancel_scope.cancel()
