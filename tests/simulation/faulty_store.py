@@ -32,6 +32,8 @@ _WRITE_FAULTS = (
     "write sent twice below",
     "write slow",
     "write answered by others",
+    "writer frozen before the lock",
+    "writer frozen with the lock",
 )
 _KEPT_OUT = ("write refused before", "write collides", "write throttled", "write never lands")
 
@@ -46,6 +48,8 @@ class FaultyStore:
         self._puts = 0
         self._bodies: list[bytes] = []
         """Of all versions, oldest first."""
+        self._lock_holder: Process | None = None
+        """A writer that stands still between comparing and renaming, as on the file store."""
         self._late_count = 0
         """Writes under way whose writers have been told that their outcome is unknown."""
         self._outages: dict[Site | None, tuple[int, str]] = {}
@@ -68,7 +72,7 @@ class FaultyStore:
         body = b"".join(chunks)
         world.observer.put_sent(process, body)
         if world.strikes("writer suspended"):
-            process.pause(int(world.plan.timeout_ms * world.random.uniform(0.9, 3.0)))
+            process.pause(self._pause_ms())
         outage = self._outage(site)
         fault = outage or next((name for name in _WRITE_FAULTS if world.strikes(name)), "")
         if self._late_count and not outage and world.strikes("write refused behind another"):
@@ -116,6 +120,12 @@ class FaultyStore:
             case "write slow":
                 slow_ms = world.plan.timeout_ms * world.random.choice([0.2, 0.4, 0.8, 1.2])
                 world.after(slow_ms, None, self._land, body, base_version, answer)
+            case "writer frozen before the lock":
+                # It compares and renames itself, once it goes on: if ever.
+                world.after(travel, process, self._land, body, base_version, answer)
+                process.pause(self._pause_ms())
+            case "writer frozen with the lock":
+                world.after(travel, process, self._lock_and_freeze, body, base_version, answer)
             case _:
                 world.after(travel, None, self._land, body, base_version, answer)
         # What was told to be refused never lands: the contract.
@@ -140,6 +150,12 @@ class FaultyStore:
         answer: tuple[Process, Done, int] | None,
     ) -> None:
         """The request reaches the object: compared and applied in one step."""
+        if self.is_locked:
+            # It waits for the lock in vain. Another copy of it may land, so nothing is sure.
+            if answer is not None:
+                process, done, travel = answer
+                self.world.after(travel, process, done, "unknown")
+            return
         is_applied = base_version == self.version
         if is_applied:
             self._apply(body)
@@ -147,6 +163,32 @@ class FaultyStore:
             process, done, travel = answer
             result: tuple[Any, ...] = ("succeeded", self.version) if is_applied else ("conflicted",)
             self.world.after(travel, process, done, *result)
+
+    @property
+    def is_locked(self) -> bool:
+        """Whether a writer stands still with the lock, which goes with its process."""
+        return self._lock_holder is not None and not self._lock_holder.is_gone
+
+    def _lock_and_freeze(
+        self, body: bytes, base_version: str | None, answer: tuple[Process, Done, int]
+    ) -> None:
+        if self.is_locked or base_version != self.version:
+            self._land(body, base_version, answer)
+            return
+        process, _, _ = answer
+        self._lock_holder = process
+        self.world.after(0, process, self._rename, body, answer)
+        process.pause(self._pause_ms())
+
+    def _rename(self, body: bytes, answer: tuple[Process, Done, int]) -> None:
+        """Without another look: nobody can have replaced what was compared."""
+        self._lock_holder = None
+        self._apply(body)
+        process, done, travel = answer
+        self.world.after(travel, process, done, "succeeded", self.version)
+
+    def _pause_ms(self) -> int:
+        return int(self.world.plan.timeout_ms * self.world.random.uniform(0.9, 3.0))
 
     def _apply(self, body: bytes, *, copy_of: int | None = None) -> None:
         self._puts += 1
@@ -160,6 +202,9 @@ class FaultyStore:
 
     def edit(self, change: Callable[[bytes, Random], bytes | None]) -> bool:
         """Somebody writes the document by hand. Returns whether there was something to change."""
+        if self.is_locked:
+            # It would be lost: who edits a file by hand does so while no broker runs.
+            return False
         body = None if self.body is None else change(self.body, self.world.random)
         if body is not None:
             self._apply(body)

@@ -30,6 +30,8 @@ FAULTS: dict[str, float] = {
     "write answered by others": 0.08,
     "second copy refused otherwise": 0.9,
     "writer suspended": 0.03,
+    "writer frozen before the lock": 0.03,
+    "writer frozen with the lock": 0.02,
     # Of one read.
     "read fails": 0.10,
     "read slow": 0.08,
@@ -157,6 +159,8 @@ class Coverage:
         self.simulated_ms += other.simulated_ms
 
 
+_FROZEN = ("writer frozen before the lock", "writer frozen with the lock")
+"""In fewer worlds: they have long pauses, in which little else happens."""
 _TIMES = [(500, 2_000, 4_000), (800, 3_000, 7_000), (1_500, 5_000, 10_000), (3_000, 10_000, 30_000)]
 """Heartbeat interval, timeout and lease."""
 
@@ -185,9 +189,11 @@ def make_plan(seed: int) -> Plan:
     """The plan of a seed."""
     random, spacing = random_module.Random(f"plan {seed}"), random_module.Random(f"spacing {seed}")
     faults: dict[str, float] = {}
+    frozen = random_module.Random(f"frozen {seed}")
     for name, most in FAULTS.items():
-        if name not in _OF_ELECTIONS and random.random() < 0.45:
-            faults[name] = most * random.choice([0.3, 1.0, 1.0, 2.5])
+        draws, share = (frozen, 0.25) if name in _FROZEN else (random, 0.45)
+        if name not in _OF_ELECTIONS and draws.random() < share:
+            faults[name] = most * draws.choice([0.3, 1.0, 1.0, 2.5])
     elections = random_module.Random(f"elections {seed}")
     has_clones = _choose_election_faults(faults, elections)
     heartbeat_ms, timeout_ms, lease_ms = random.choices(_TIMES, [4, 4, 2, 1])[0]

@@ -51,6 +51,7 @@ from tests.simulation import intermediaries
 from tests.simulation.checkers.auditor import Auditor
 from tests.simulation.checkers.handed_out import HandedOut
 from tests.simulation.checkers.views import Violation
+from tests.simulation.faulty_store import FaultyStore
 from tests.simulation.world import World, make_plan
 
 SEEDS_MAX = 200
@@ -67,6 +68,12 @@ def canary(*checkers: str) -> Callable[[Plant], Plant]:
         return plant
 
     return register
+
+
+@canary("epochs", "durability")
+def frozen_writers_rename_without_a_lock(patch: pytest.MonkeyPatch) -> None:
+    """As a lock that is taken away from whoever stands still with it."""
+    patch.setattr(FaultyStore, "is_locked", False)
 
 
 @canary("durability", "one holder")
