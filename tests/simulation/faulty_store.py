@@ -212,7 +212,7 @@ class FaultyStore:
 
     def restore(self) -> bool:
         """Somebody puts an older version back, while brokers run."""
-        if len(self._bodies) < 2:
+        if len(self._bodies) < 2 or self.is_locked:
             return False
         random, newest = self.world.random, len(self._bodies) - 1
         index = max(newest - random.randint(1, random.choice([3, 10, 40, 200])), 0)
