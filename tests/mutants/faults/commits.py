@@ -210,8 +210,10 @@ MUTANTS = [
     Mutant(
         name="an own name in the document is a reason to lead at once",
         file=_SIGNS,
-        old="        if header.commit_id == self._given_up:\n",
-        new="        if _leader_name(header) == self._identity.name:\n",
+        old="        at_ms, reason = self._changed_ms, self._proof(header)\n",
+        new="        if _leader_name(header) == self._identity.name:\n"
+        '            return self._changed_ms, "its own name"\n'
+        "        at_ms, reason = self._changed_ms, self._proof(header)\n",
         killed_by="world",
     ),
     Mutant(

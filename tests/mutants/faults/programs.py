@@ -140,9 +140,7 @@ MUTANTS = [
         file="osqueue/worker/heartbeats.py",
         old="LEASE_SHARE = 3\n",
         new="LEASE_SHARE = 0.5\n",
-        killed_by="tests/worker/test_heartbeats.py::"
-        "test_one_message_for_all_jobs_at_a_third_of_the_lease",
-        because="a job that runs twice is allowed, and handlers in the shells are short",
+        killed_by="shells",
     ),
     Mutant(
         name="a lost job is reported all the same",
