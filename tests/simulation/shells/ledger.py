@@ -81,6 +81,8 @@ class Ledger:
         before = self.versions[-1] if self.versions else None
         if before is not None and version.document.epoch < before.document.epoch:
             raise Violation("epochs", f"{before.commit_id} was followed by {version.commit_id}")
+        if before is not None and version.document.epoch > before.document.epoch:
+            self._check_trust(version)
         self.versions.append(version)
         self._by_commit[version.commit_id] = version
         jobs_before = before.jobs if before is not None else {}
@@ -95,6 +97,14 @@ class Ledger:
             f"landed {version.commit_id}: "
             + " ".join(f"{job.id}:{job.status}:{job.attempts}" for job in version.jobs.values())
         )
+
+    def _check_trust(self, version: StoredVersion) -> None:
+        """Once another broker has taken over, nobody trusts itself to answer without a write."""
+        winner = version.commit_id.rpartition("-")[2]
+        for machine in self._world.machines:
+            broker = machine.broker
+            if broker is not None and broker.name != winner and broker.is_trusted_leader:
+                raise Violation("trust", f"{broker.name} is trusted, {version.commit_id} leads")
 
     def _changed(self, job: JobView, before: JobView | None, version: StoredVersion) -> None:
         if self._order.setdefault(job.id, job.order) != job.order or job.id in self._gone:

@@ -16,6 +16,7 @@ from osqueue.cli.broker.probing import probe_leader
 from osqueue.cli.broker.process import BrokerProcess
 from osqueue.cli.endings import CommandError
 from osqueue.clocks import TrioClock
+from osqueue.core.election.leader_process import ProcessTraces
 from osqueue.core.leadership import BrokerIdentity
 from osqueue.server.serving import Server
 from tests.simulation.checkers.views import Violation
@@ -134,6 +135,18 @@ class Machine:
         self.is_retired = True
         await self.drain()
 
+    @property
+    def _pid(self) -> int:
+        """The number of the newest process: there are two, so that they are soon used again."""
+        return 100 + self._processes_count % 2
+
+    def _trace(self, pid: int) -> ProcessTraces:
+        """What this machine's system tells of a process number."""
+        if pid != self._pid or self._process is None:
+            return ProcessTraces(exists=False)
+        fields = ["S", *"0" * 18, str(self._processes_count), "0"]
+        return ProcessTraces(exists=True, stat=f"{pid} (osqueue) {' '.join(fields)}")
+
     def _make_process(self) -> _Process:
         world = self._world
         self._processes_count += 1
@@ -143,11 +156,15 @@ class Machine:
             BrokerIdentity(
                 name=f"{self._number:08x}{self._processes_count:08x}",
                 address=self.address,
-                host=f"host-{self._number}",
+                host=(
+                    f"machine-{self._number} {self._number:08x}-0000-4000-8000-000000000000"
+                    f" net:[1] 0.0.0.0 8080 pid:[1] {self._pid} {self._processes_count}"
+                ),
             ),
             clock=TrioClock(),
             random=random_module.Random(world.random.getrandbits(64)),
             probe_leader=probe_leader,
+            trace_process=self._trace,
         )
         return _Process(_Server(world, broker), world)
 

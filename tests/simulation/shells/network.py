@@ -228,7 +228,8 @@ class Network:
             raise TimeoutError(f"{address} does not answer")
         await trio.sleep(world.network_latency_s())
         listener = self._listeners.get(address)
-        if listener is None:
+        # Whoever listens there: a proxy is down, a rule rejects.
+        if listener is None or world.strikes("dialling refused"):
             raise ConnectionRefusedError(f"nobody listens at {address}")
         self._dialled += 1
         there, back = _Way(world), _Way(world)

@@ -28,6 +28,7 @@ FAULTS: dict[str, float] = {
     # Of the network.
     "message slow": 0.05,
     "dialling hangs": 0.10,
+    "dialling refused": 0.25,
     # Of a moment: how often in a minute.
     "broker crashes": 15.0,
     "broker drained": 4.0,
@@ -73,9 +74,12 @@ def make_plan(seed: int) -> Plan:
     """The plan of a seed."""
     random = random_module.Random(f"shells {seed}")
     faults: dict[str, float] = {}
+    refusing = random_module.Random(f"refusing {seed}")
     for name, most in FAULTS.items():
-        if random.random() < 0.5:
-            faults[name] = most * random.choice([0.3, 1.0, 1.0, 2.0])
+        # From a generator of its own: it has come later, and the plans of the others stay.
+        source = refusing if name == "dialling refused" else random
+        if source.random() < 0.5:
+            faults[name] = most * source.choice([0.3, 1.0, 1.0, 2.0])
     heartbeat_ms, timeout_ms, lease_ms = random.choice(
         [(300, 1_000, 2_000), (500, 2_000, 4_000), (1_000, 3_000, 10_000)]
     )

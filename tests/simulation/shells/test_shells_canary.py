@@ -20,6 +20,8 @@ from osqueue.broker.change_feed import ChangeFeed, FeedEvents
 from osqueue.broker.change_feed import Subscription as FeedSubscription
 from osqueue.client.events import Gap, Subscription
 from osqueue.client.session import Session
+from osqueue.core.document import Header
+from osqueue.core.election.leader_signs import LeaderSigns
 from osqueue.core.group_commit import GroupCommit
 from osqueue.core.writes.effects import CommitSummary
 from osqueue.core.writes.tickets import Ticket
@@ -71,6 +73,16 @@ def claims_settled_as_their_callers_are_cancelled_stay(patch: pytest.MonkeyPatch
         self._settled_batch = None
 
     patch.setattr(GroupCommit, "_settle_batch", settle)
+
+
+@canary("trust", "committed only", faults={"dialling refused": 0.6})
+def a_port_that_refuses_proves_that_the_leader_is_gone(patch: pytest.MonkeyPatch) -> None:
+    proof = LeaderSigns._proof
+
+    def proves(self: LeaderSigns, header: Header) -> str:
+        return "its port refuses" if self._has_refused else proof(self, header)
+
+    patch.setattr(LeaderSigns, "_proof", proves)
 
 
 @canary("nobody waits for ever", faults={"broker crashes": 60.0})
