@@ -166,7 +166,7 @@ _TIMES = [(500, 2_000, 4_000), (800, 3_000, 7_000), (1_500, 5_000, 10_000), (3_0
 
 
 _OF_ELECTIONS = ("older copy restored", "live port refuses", "process unreadable")
-_RESTORING = 0.2
+_RESTORING = 0.3
 """In how many seeds copies are restored: after the first one the history proves little."""
 
 
