@@ -11,6 +11,7 @@ import { Calls, type Reply, type Request } from "./calls.ts";
 import { decodeMessage, encodeMessage } from "./encoding.ts";
 import { makeRandomHex } from "./ids.ts";
 import { addressOf, Route, websocketUrl } from "./route.ts";
+import { SteadyClock } from "./steady_clock.ts";
 import { every } from "./timers.ts";
 
 /** Far below the broker's own bound, `frameBytesMax`, 8 MiB by default. */
@@ -68,6 +69,7 @@ export class Session {
   /** The leader is connected, but does not answer. */
   readonly isSilent = signal(false);
   readonly #calls = new Calls();
+  readonly #clock = new SteadyClock();
   readonly #route: Route;
   readonly #clientId = makeRandomHex(16);
   readonly #onEvent: (event: Event) => void;
@@ -128,7 +130,7 @@ export class Session {
         method,
         params,
         isMutation: options.isMutation ?? false,
-        deadlineMs: performance.now() + timeoutMs,
+        deadlineMs: this.#clock.now() + timeoutMs,
         resolve: resolve as (result: unknown) => void,
         reject,
       });
@@ -215,7 +217,7 @@ export class Session {
   }
 
   #answered(reply: Reply): void {
-    const verdict = this.#calls.answered(reply, performance.now());
+    const verdict = this.#calls.answered(reply, this.#clock.now());
     if (verdict?.kind === "refuses" && this.#isReady) this.#refused(verdict.epoch, verdict.address);
   }
 
@@ -255,6 +257,8 @@ export class Session {
     // Whatever is called in the same turn goes into one frame, and so into one write.
     queueMicrotask(() => {
       this.#isFlushing = false;
+      // Whoever slept must not repeat what the broker may have forgotten meanwhile.
+      this.#calls.expire(this.#clock.now());
       while (this.#isReady) {
         const requests = this.#calls.takeFrame();
         if (requests.length === 0) return;
@@ -270,8 +274,9 @@ export class Session {
 
   #tick(): void {
     const now = performance.now();
-    this.#calls.expire(now);
-    if (this.#calls.wake(now)) this.#flushSoon();
+    const steadyMs = this.#clock.now();
+    this.#calls.expire(steadyMs);
+    if (this.#calls.wake(steadyMs)) this.#flushSoon();
     const state = this.state.peek();
     if (state.kind === "waiting" && now >= state.retryAt) this.#connect();
     if (state.kind === "connecting" && now - this.#triedAtMs > CONNECT_MS_MAX) {

@@ -86,6 +86,24 @@ describe("a lost connection", () => {
     await expect(answer).resolves.toEqual({ jobId: "j" });
   });
 
+  test("found after a sleep repeats nothing whose time was over by then", async () => {
+    last().lead();
+    const answer = session.call("submitJob", { jobId: "j" }, { isMutation: true });
+    await Promise.resolve();
+    last().onclose({ reason: "the broker stops" });
+    vi.advanceTimersByTime(1_000);
+    // The machine sleeps: the wall clock goes on, and nothing else does.
+    vi.setSystemTime(Date.now() + 20 * 60_000);
+    last().lead();
+    await Promise.resolve();
+    expect(
+      last()
+        .sent.flat()
+        .filter((one) => one.method === "submitJob"),
+    ).toEqual([]);
+    await expect(answer).rejects.toMatchObject({ tag: "OutcomeUnknown" });
+  });
+
   test("is noticed when the broker stays silent and does not answer", () => {
     last().lead();
     vi.advanceTimersByTime(3_400);

@@ -3,7 +3,8 @@
 export const HEADER_FIELDS: Readonly<Record<string, string>> = {
   format: "The version of this file's layout. A broker refuses a newer one than it knows.",
   broker: "Where the leader can be reached; null: it has released the lead.",
-  brokerHost: "The leader's machine, where it listens there, and its process: namespaces, number, start.",
+  brokerHost:
+    "The leader's machine, where it listens there, and its process: namespaces, number, start.",
   brokerHeartbeat:
     "When this was written, by the leader's clock, in ms since 1970. For people only.",
   brokerTimeoutMs: "How long a standby waits without a change before it takes over.",
