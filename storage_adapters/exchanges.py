@@ -68,10 +68,9 @@ _SIGNED_HEADERS = ("content-type", "if-match", "if-none-match")
 _METADATA_NAME = re.compile(r"[a-z0-9-]+")
 _METADATA_VALUE = re.compile(r"[!-~](?:[ -~]*[!-~])?")
 _THIS_MACHINE = re.compile(r"(?:localhost|127\.[0-9.]+|\[::1\])(?::[0-9]+)?")
-_REQUEST_TIMEOUT = 408
-_TOO_MANY_REQUESTS = 429
-_NOT_IMPLEMENTED = 501
-_NOT_MODIFIED = 304
+_REQUEST_TIMEOUT, _TOO_MANY_REQUESTS, _NOT_IMPLEMENTED, _NOT_MODIFIED = 408, 429, 501, 304
+# What changes no byte; the last one is left behind by uploads of Amazon's own programs.
+_NOT_PACKED = frozenset({"", "identity", "aws-chunked"})
 _CONTENT_RANGE = re.compile(r"bytes 0-([0-9]{1,18})/(?:([0-9]{1,18})|\*)")
 
 
@@ -255,6 +254,10 @@ class Dialect(Protocol):
         """Judge the answer to `list`. Raises what `ObjectStore.list` raises."""
         ...
 
+    def names_request(self, answer: Answer) -> bool:
+        """Whether it carries the store's number of the request, where that is needed."""
+        ...
+
     def corrected(self, answer: Answer) -> "Dialect | None":
         """The dialect to use from now on, where the answer is that the region is another one.
 
@@ -320,7 +323,8 @@ def metadata_headers(metadata: Mapping[str, str], *, prefix: str) -> dict[str, s
 
 def is_page(answer: Answer) -> bool:
     """Whether it brings a page for a browser: no object of osqueue, and no answer of a store."""
-    return answer.headers.get("content-type", "").startswith("text/html") and bool(answer.body)
+    kind = answer.headers.get("content-type", "").lower()
+    return kind.startswith(("text/html", "application/xhtml")) and bool(answer.body)
 
 
 def foreign_answer(answer: Answer, key: str) -> str:
@@ -356,6 +360,8 @@ def object_of(
             f"the answer is another part of the object than was asked for; retry later: {place}:"
             f" {len(answer.body)} bytes: {key}"
         )
+    if (packing := answer.headers.get("content-encoding", "")) not in _NOT_PACKED:
+        raise StoreUnavailable(f"the object comes packed ({packing}); find out by what: {key}")
     data = answer.body if head_bytes is None else answer.body[:head_bytes]
     return StoredObject(data, Version(version))
 

@@ -253,6 +253,10 @@ class GcsDialect:
             return _problem(answer).is_told
         return answer.headers.get("content-type", "").startswith("application/json")
 
+    def names_request(self, answer: Answer) -> bool:
+        """Not asked: a success names a generation, as nobody else does."""
+        return False
+
     def written(self, answer: Answer, key: str, *, condition: Condition) -> Version:
         """Judge the answer to `put`. Raises what `ObjectStore.put` raises."""
         if answer.status == 200:

@@ -64,6 +64,7 @@ _MD5 = re.compile(r"[0-9a-f]{32}")
 # Where the store encrypts with other keys than its own, an ETag looks like an MD5 and is none.
 _ENCRYPTION = "x-amz-server-side-encryption"
 _OWN_KEYS = "AES256"
+_REQUEST_NUMBERS = ("x-amz-request-id", "x-amzn-requestid")
 # Answers of status 400 to a request that was lost or damaged on its way.
 _LOST = frozenset({"RequestTimeout", "IncompleteBody", "BadDigest", "XAmzContentSHA256Mismatch"})
 
@@ -262,6 +263,10 @@ class S3Dialect:
             if answer.status < 400 and not is_page(answer)
             else xml_problem_of(answer).is_told
         )
+
+    def names_request(self, answer: Answer) -> bool:
+        """Whether it has the number of the request; ETags are of HTTP, and anybody's."""
+        return answer.has_header(*_REQUEST_NUMBERS)
 
     def deleted(self, answer: Answer, key: str) -> None:
         """Judge the answer to `delete`. Raises what `ObjectStore.delete` raises."""

@@ -279,13 +279,15 @@ async def test_offset_of_the_clock_is_that_of_the_last_answer(
         answer(204, x_amz_request_id="1"),
         answer(204, x_amz_request_id="1", date=DATE),
         answer(204, x_amz_request_id="1", date="some day"),
+        answer(204, x_amz_request_id="1", date=f"Mon, 01 Jan {10**20} 00:00:00 GMT"),
+        answer(204, x_amz_request_id="1", date=f"Mon, 01 Jan 2024 00:00:00 +{10**20}"),
         answer(204, x_amz_request_id="1", date=formatdate(1_700_000_007, usegmt=True)),
     ]
     seen: list[int | None] = []
-    for _ in range(4):
+    for _ in range(6):
         await store.delete("a")
         seen.append(store.clock_offset_ms)
-    assert seen == [None, 0, 0, 7_000]
+    assert seen == [None, 0, 0, 0, 0, 7_000]
     # The clock of what answers in the store's place is nobody's business.
     bucket.script += [answer(404, b"<html>", date=DATE, content_type="text/html")]
     with pytest.raises(StoreUnavailable):
@@ -313,6 +315,27 @@ async def test_read_of_what_was_damaged_on_its_way_is_no_answer(
     assert (await store.read("a")).data == b"other"  # pyright: ignore
     assert (await store.read("a")).data == b"other"  # pyright: ignore
     assert (await store.read("a", head_bytes=2)).data == b"ot"  # pyright: ignore
+
+
+MAINTENANCE = answer(200, b'{"status": "maintenance"}', etag='W/"19-x"', x_powered_by="Express")
+
+
+async def test_success_that_does_not_name_its_request_is_foreign_once_others_did(
+    store: HttpStore, bucket: ScriptedBucket
+) -> None:
+    own = answer(200, b"{}", etag='"1"', x_amz_request_id="1")
+    # Some stores name none.
+    bucket.script += [MAINTENANCE, MAINTENANCE]
+    assert await store.put("a", [b"x"], condition=ABSENT) == "19-x"
+    assert (await store.read("a")).version == "19-x"  # pyright: ignore
+    bucket.script += [own, MAINTENANCE, MAINTENANCE, own, MAINTENANCE]
+    assert await store.put("a", [b"x"], condition=ABSENT) == "1"
+    with pytest.raises(WriteOutcomeUnknown, match=r"may have landed: .*not the store's own"):
+        await store.put("a", [b"x"], condition=ABSENT)
+    assert (await store.read("a")).version == "19-x"  # pyright: ignore
+    assert (await store.read("a")).version == "1"  # pyright: ignore
+    with pytest.raises(StoreUnavailable, match="not the store's own"):
+        await store.read("a")
 
 
 class NoNames(trio.abc.HostnameResolver):

@@ -165,8 +165,9 @@ PAGE_HEADERS = {"content-type": "text/html", "server": "nginx", "etag": '"65a1b2
 @pytest.mark.parametrize(
     "status", [200, 201, 204, 206, 301, 302, 304, 307, 400, 401, 403, 404, 405, 409, 412, 416, 501]
 )
-def test_page_of_an_ingress_says_nothing_of_the_object(status: int) -> None:
-    page = Answer(status, PAGE_HEADERS, PAGE)
+@pytest.mark.parametrize("kind", ["text/html", "Text/HTML; charset=utf-8", "application/xhtml+xml"])
+def test_page_of_an_ingress_says_nothing_of_the_object(status: int, kind: str) -> None:
+    page = Answer(status, {**PAGE_HEADERS, "content-type": kind}, PAGE)
     with pytest.raises(StoreUnavailable) as unavailable:
         AWS.found(page, "queue.json", known=Version("abc"), head_bytes=None)
     assert type(unavailable.value) is StoreUnavailable
@@ -180,6 +181,19 @@ def test_page_of_an_ingress_says_nothing_of_the_object(status: int) -> None:
     assert AWS.corrected(page) is None
     assert not AWS.refuses_credentials(page)
     assert not AWS.is_own(page)
+
+
+@pytest.mark.parametrize("packing", ["gzip", "br"])
+def test_object_that_was_packed_on_its_way_is_no_answer(packing: str) -> None:
+    headers = {"etag": '"abc"', "content-encoding": packing}
+    with pytest.raises(StoreUnavailable, match=f"packed .{packing}.*: a"):
+        AWS.found(Answer(200, headers, b"\x1f\x8b"), "a", known=None, head_bytes=2)
+
+
+@pytest.mark.parametrize("packing", ["identity", "aws-chunked", ""])
+def test_object_that_was_not_packed_is_taken(packing: str) -> None:
+    headers = {"etag": '"abc"', "content-encoding": packing}
+    assert AWS.found(Answer(200, headers, b"{}"), "a", known=None, head_bytes=None)
 
 
 @pytest.mark.parametrize(
