@@ -211,6 +211,9 @@ class Leadership:
             # Edited since: what this broker has in memory is not what it would replace.
             self._lose(steady_ms)
             return
+        if verdict not in (Verdict.LANDED, Verdict.STILL_OPEN):
+            # Who won was seen: an older copy that is restored from here on is known for one.
+            self._follow(header, version, steady_ms)
         self._settle_takeover(verdict, version, steady_ms)
 
     def document_unchanged(self, steady_ms: int) -> None:

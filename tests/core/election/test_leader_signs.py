@@ -291,6 +291,24 @@ class TestOlderCopy:
                 broker.do(effect)
         assert broker.steady_ms == began_ms + 2 * TIMEOUT_MS
 
+    def test_winner_seen_by_a_lost_takeover_is_known_when_a_copy_comes(self) -> None:
+        # Seed 1795576632191: the loser had seen who won, and took a copy at its word all the same.
+        leader = lead()
+        first, second = standby(leader.stored, 2), standby(leader.stored, 3)
+        leader.term.drain()
+        leader.settle()
+        released = leader.stored.data
+        assert released is not None
+        for broker in (first, second):
+            broker.leadership.poll(broker.steady_ms)
+        won, lost = until_takeover(first), until_takeover(second)
+        first.land(won)
+        second.land(lost)
+        second.look(second.expect(LoadDocument))
+        leader.stored.replace(released)
+        follow(second, within_ms=TIMEOUT_MS - 1)
+        assert until_takeover(second)
+
     def test_copy_of_the_same_term_is_older_too(self) -> None:
         leader = lead()
         copy = leader.stored.data
