@@ -54,7 +54,7 @@ from tests.simulation.checkers.views import Violation
 from tests.simulation.faulty_store import FaultyStore
 from tests.simulation.world import World, make_plan
 
-SEEDS_MAX = 200
+SEEDS_MAX = 300
 Plant = Callable[[pytest.MonkeyPatch], None]
 AUDITS = {"auditor", "overdue", "abandoned claims", "drains"}
 CANARIES: dict[str, tuple[Plant, set[str]]] = {}
@@ -231,7 +231,7 @@ def drops_entries_early(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(client_table, "CLIENT_ENTRY_TTL_MS", 500)
 
 
-@canary("leases")
+@canary("leases", "auditor")
 def expires_before_the_heartbeats_of_the_batch(patch: pytest.MonkeyPatch) -> None:
     apply_all = Forming.apply_all
 
