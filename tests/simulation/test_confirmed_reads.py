@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from osqueue.core.document import Header
+from osqueue.core.election.leader_signs import LeaderSigns
 from osqueue.core.errors import QueueError
 from osqueue.core.group_commit import GroupCommit
-from osqueue.core.leadership import Leadership
 from osqueue.core.mutations import Query
 from osqueue.core.writes.batches import Gathering
 from osqueue.core.writes.tickets import Ticket
@@ -23,8 +23,8 @@ from tests.simulation.cast import actors
 from tests.simulation.cast.actors import Operator
 from tests.simulation.checkers.answers import AnswerChecker
 from tests.simulation.checkers.handed_out import HandedOut
-from tests.simulation.checkers.observer import Observer
 from tests.simulation.checkers.timeliness import Timeliness
+from tests.simulation.checkers.trust import TrustChecker
 from tests.simulation.checkers.views import Violation
 from tests.simulation.plan import make_quiet_plan
 from tests.simulation.world import World
@@ -52,21 +52,19 @@ def stale(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
         except Violation:
             reads["stale"] += 1
 
-    reason_to_lead = Leadership._reason_to_lead
+    standing = LeaderSigns.standing
 
-    def finds_one_early(self: Leadership, header: Header, steady_ms: int) -> str | None:
-        if steady_ms >= self._changed_ms + header.broker_timeout_ms // 8:
-            self._load_not_before_ms = steady_ms
-            return "early"
-        return reason_to_lead(self, header, steady_ms)
+    def stands_early(self: LeaderSigns, header: Header) -> tuple[int, str]:
+        at_ms, reason = standing(self, header)
+        return min(at_ms, self._changed_ms + header.broker_timeout_ms // 8), reason
 
     monkeypatch.setattr(GroupCommit, "_is_proven", lambda self, steady_ms: True)
-    monkeypatch.setattr(Leadership, "_reason_to_lead", finds_one_early)
+    monkeypatch.setattr(LeaderSigns, "standing", stands_early)
     monkeypatch.setattr(AnswerChecker, "check", check_reads)
     # Whoever meddles only reads.
     monkeypatch.setattr(actors, "_DEED_WEIGHTS", [5, 2, 2] + [0] * (len(actors._DEEDS) - 3))
     silent: list[tuple[type, str]] = [
-        (Observer, "_check_trust"),
+        (TrustChecker, "_can_know"),
         (Timeliness, "answered"),
         (HandedOut, "check"),
     ]
