@@ -152,7 +152,8 @@ def test_a_million_empty_jobs_are_refused_before_they_are_built() -> None:
     try:
         with pytest.raises(InvalidRequest, match="100000"):
             decode_params(params, SubmitJobsParams, Encoding.MSGPACK)
-        assert tracemalloc.get_traced_memory()[1] < 10_000
+        # A million would take 100 MB; what earlier tests left behind may be freed meanwhile.
+        assert tracemalloc.get_traced_memory()[1] < 100_000
     finally:
         tracemalloc.stop()
 
