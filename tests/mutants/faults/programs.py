@@ -136,13 +136,6 @@ MUTANTS = [
         because="the simulations have no sockets and no signals",
     ),
     Mutant(
-        name="heartbeats come after the lease",
-        file="osqueue/worker/heartbeats.py",
-        old="LEASE_SHARE = 3\n",
-        new="LEASE_SHARE = 0.5\n",
-        killed_by="shells",
-    ),
-    Mutant(
         name="a lost job is reported all the same",
         file="osqueue/worker/shift.py",
         old='        if attempt.stopped == "lost":\n',
