@@ -1,7 +1,8 @@
 """Once another broker has taken over, nobody trusts itself to answer without a write.
 
 The one checker that asks a broker something. After an older copy was restored, a broker that never
-saw anything newer than the copy cannot know of the leader that wrote it: that is excused.
+saw anything newer than the copy cannot know of the leader that wrote it: that is excused. So is
+one that saw nothing of how much longer the leader's timeout had become since the copy.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["TrustChecker"]
 
+_KNOWN_SHARE = 0.6
+"""Who waits for this share of the leader's timeout surely waits until its trust is over: half."""
 _COMMIT_ID = re.compile(rb'"commitId"\s*:\s*"([^"]+)"')
 
 
@@ -74,4 +77,10 @@ class TrustChecker:
         copied = next(one for one in reversed(versions[:restored]) if one.commit_id == name)
         told = self._found.get(takeover.writer, set())
         own = {one.index for one in versions if one.writer == takeover.writer}
-        return any(copied.index < index < restored for index in told | own)
+        # A slow store makes timeouts longer: who saw only shorter ones cannot wait for this one.
+        timeout_ms = last.document.broker_timeout_ms
+        return any(
+            copied.index < index < restored
+            and versions[index].document.broker_timeout_ms >= timeout_ms * _KNOWN_SHARE
+            for index in told | own
+        )
